@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+const common = { pool: 'forks' as const, testTimeout: 30_000, hookTimeout: 60_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { ...common, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { ...common, name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
+      { test: { ...common, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
+      { test: { ...common, name: 'regress', include: ['test/regress/**/*.test.ts'] } },
+      { test: { ...common, name: 'interop', include: ['test/interop/**/*.test.ts'], testTimeout: 120_000 } },
+    ],
+  },
+});
