@@ -1,0 +1,72 @@
+/** The facts of a TLS session, in one form for both engines. Plain data: it crosses threads. */
+import { X509Certificate } from 'node:crypto';
+
+export interface TlsInfo {
+  readonly engine: 'gnutls' | 'node';
+  readonly role: 'client' | 'server';
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly version: string;
+  /** The suite's IANA name. */
+  readonly suite: string;
+  /** The key exchange group's IANA name; null where the library does not tell (node:tls as a server). */
+  readonly group: string | null;
+  readonly alpn: string | null;
+  /** The name sent (client) or asked for (server) by SNI. */
+  readonly servername: string | null;
+  readonly resumed: boolean;
+  readonly verify: VerifyResult;
+  /** The peer's certificate; null when it sent none. */
+  readonly peer: PeerCertificate | null;
+}
+
+export interface VerifyResult {
+  /** `unchecked`: no certificate was asked of the peer, or the policy is `none` and it would not have passed. */
+  readonly result: 'verified' | 'failed' | 'unchecked';
+  /** Why it failed, or would have under the policy `none`. */
+  readonly reasons: readonly string[];
+}
+
+export interface PeerCertificate {
+  readonly subject: string;
+  readonly issuer: string;
+  /** Subject alternative names as OpenSSL writes them. */
+  readonly names: string;
+  readonly validFrom: string;
+  readonly validTo: string;
+  readonly fingerprint256: string;
+  /** The chain as received, DER, the peer's own first. */
+  readonly chain: readonly Uint8Array[];
+}
+
+/** Describes a chain of DER certificates; null for an empty one. */
+export function describePeer(chain: readonly Uint8Array[]): PeerCertificate | null {
+  const [own] = chain;
+  if (own === undefined) return null;
+  const certificate = new X509Certificate(own);
+  return {
+    subject: oneLine(certificate.subject),
+    issuer: oneLine(certificate.issuer),
+    names: certificate.subjectAltName ?? '',
+    validFrom: certificate.validFrom,
+    validTo: certificate.validTo,
+    fingerprint256: certificate.fingerprint256,
+    chain,
+  };
+}
+
+/** node:crypto separates the parts of a name by line feeds. */
+function oneLine(name: string): string {
+  return name.split('\n').reverse().join(', ');
+}
+
+/** Names of TLS groups as IANA has them, from GnuTLS's and OpenSSL's. */
+const GROUPS: Readonly<Record<string, string>> = {
+  prime256v1: 'secp256r1',
+  'P-256': 'secp256r1',
+  'P-384': 'secp384r1',
+  'P-521': 'secp521r1',
+};
+
+export function groupName(name: string): string {
+  return GROUPS[name] ?? name.toLowerCase();
+}
