@@ -1,0 +1,188 @@
+/**
+ * The drivers of operations. `runSync` blocks the calling thread, `runAsync` returns to the event loop between waits,
+ * `advance` takes an operation as far as it goes without waiting (an asynchronous CONNECT between two CHECKs).
+ */
+import type { Deadline } from './deadline.ts';
+import { holdProcess, releaseProcess } from './keep-alive.ts';
+import { type Effect, type Op, resumed, type Wait, type Wake } from './op.ts';
+
+/** Blocks the thread until a wait is over. */
+export interface Waiter {
+  wait(wait: Wait): Wake;
+}
+
+/** Runs an operation to its end in this thread. Throws what the operation throws. */
+export function runSync<T>(op: Op<T>, waiter: Waiter): T {
+  let step = op.next('ready');
+  while (!step.done) {
+    const effect = step.value;
+    step = op.next(effect.kind === 'wait' ? waiter.wait(effect) : effect.call.waitSync(effect.until));
+  }
+  return step.value;
+}
+
+/** setTimeout takes 32 bits; a longer wait is renewed. */
+const LONGEST_TIMER = 0x7fffffff;
+
+/** One operation on its way through the event loop. */
+export class Task<T> {
+  readonly promise: Promise<T>;
+  readonly #op: Op<T>;
+  #resolve!: (value: T) => void;
+  #reject!: (reason: unknown) => void;
+  #effect: Effect | null = null;
+  #unwatch: (() => void) | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #settled = false;
+
+  constructor(op: Op<T>) {
+    this.#op = op;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    holdProcess();
+    this.#advance('ready');
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Ends the operation: its wait returns 'cancelled' at once. Harmless after the end. */
+  cancel(): void {
+    if (this.#effect !== null) this.#wake('cancelled');
+  }
+
+  #advance(wake: Wake): void {
+    let step: IteratorResult<Effect, T>;
+    try {
+      step = this.#op.next(wake);
+    } catch (error) {
+      this.#settled = true;
+      releaseProcess();
+      this.#reject(error);
+      return;
+    }
+    if (step.done) {
+      this.#settled = true;
+      releaseProcess();
+      this.#resolve(step.value);
+    } else {
+      this.#begin(step.value);
+    }
+  }
+
+  #begin(effect: Effect): void {
+    this.#effect = effect;
+    const ready = () => this.#wake('ready');
+    if (effect.kind === 'offload') {
+      this.#unwatch = effect.call.watch(ready);
+    } else if (effect.on.length === 1) {
+      const [interest] = effect.on;
+      if (interest !== undefined) this.#unwatch = interest.source.watch(interest.events, ready);
+    } else {
+      const unwatch = effect.on.map(({ source, events }) => source.watch(events, ready));
+      this.#unwatch = () => {
+        for (const withdraw of unwatch) withdraw();
+      };
+    }
+    if (effect.until.isFinite) this.#startTimer(effect);
+  }
+
+  #startTimer(effect: Effect): void {
+    const left = Math.min(Math.ceil(effect.until.remaining()), LONGEST_TIMER);
+    this.#timer = setTimeout(() => {
+      if (effect.until.expired) this.#wake('timeout');
+      else this.#startTimer(effect);
+    }, left);
+  }
+
+  #wake(wake: Wake): void {
+    if (this.#effect === null) return;
+    this.#effect = null;
+    this.#unwatch?.();
+    this.#unwatch = null;
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+      this.#timer = null;
+    }
+    this.#advance(wake);
+  }
+}
+
+/** Runs an operation on the event loop. An aborted signal cancels it. */
+export function runAsync<T>(op: Op<T>, signal?: AbortSignal): Promise<T> {
+  const task = new Task(op);
+  if (signal !== undefined && !task.settled) {
+    const abort = () => task.cancel();
+    if (signal.aborted) abort();
+    else {
+      signal.addEventListener('abort', abort, { once: true });
+      const forget = () => signal.removeEventListener('abort', abort);
+      task.promise.then(forget, forget);
+    }
+  }
+  return task.promise;
+}
+
+/** An operation that is left standing between calls and taken further by each of them. */
+export class Suspended<T> {
+  readonly #op: Op<T>;
+  #result: IteratorResult<Effect, T>;
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(op: Op<T>) {
+    this.#op = op;
+    this.#result = op.next('ready');
+  }
+
+  /** True when it has finished, well or with an error. */
+  get done(): boolean {
+    return this.#failure !== null || this.#result.done === true;
+  }
+
+  /** The operation's result; throws what the operation has thrown. */
+  get value(): T {
+    if (this.#failure !== null) throw this.#failure.error;
+    if (!this.#result.done) throw new Error('the operation is not done');
+    return this.#result.value;
+  }
+
+  /**
+   * Goes on for at most `until`, which is the caller's own limit; the operation's own deadlines hold beside it.
+   * Returns true when it has finished. Throws what the operation throws, now and in every later call.
+   */
+  *advanceOp(until: Deadline): Op<boolean> {
+    if (this.#failure !== null) throw this.#failure.error;
+    // What it waited for may have happened while nobody watched: it tries again before it waits again.
+    if (!this.#result.done && this.#result.value.kind === 'wait') this.#resume('ready');
+    while (!this.#result.done) {
+      const effect: Effect = this.#result.value;
+      if (effect.kind === 'offload' && effect.call.finished) {
+        this.#resume('ready');
+        continue;
+      }
+      const capped = until.at < effect.until.at;
+      // An interruption or a cancellation ends the call that waits, not the operation that is left standing.
+      const wake = resumed(yield capped ? { ...effect, until } : effect);
+      if (wake === 'timeout' && capped && !effect.until.expired) return false;
+      this.#resume(wake);
+    }
+    return true;
+  }
+
+  #resume(wake: Wake): void {
+    try {
+      this.#result = this.#op.next(wake);
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
+  }
+
+  /** Ends the operation; what it holds is released by its own `finally`. */
+  abandon(): void {
+    if (!this.done) this.#result = this.#op.return(undefined as never);
+  }
+}

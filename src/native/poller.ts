@@ -1,0 +1,103 @@
+/**
+ * Synchronous waiting in the calling thread: ppoll(2) with a signal mask on the main thread, poll(2) in workers.
+ *
+ * A signal that the program listens to ends the wait (the original's Ctrl+C). poll(2) ends for every signal that has
+ * a handler, and Node installs handlers of its own; those that the program does not listen to are blocked while the
+ * thread waits, and reach it afterwards or another thread of the process. Signals never arrive in worker threads.
+ */
+import { constants } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
+import type { Deadline } from '../core/deadline.ts';
+import type { Wait, Wake } from '../core/op.ts';
+import type { Waiter } from '../core/run.ts';
+import { lastErrno, loadLibc, systemError } from './libc.ts';
+
+/** Signals that Node or libuv handle without being asked to, and whose default action is not to end the process. */
+const INCIDENTAL = ['SIGCHLD', 'SIGWINCH', 'SIGURG', 'SIGCONT', 'SIGPROF', 'SIGIO', 'SIGUSR1'] as const;
+
+/** sigset_t of the C library: 1024 bits. */
+const SIGSET_SIZE = 128;
+
+const masks = new Map<number, Uint8Array>();
+
+/** The mask for a wait: every incidental signal that has no listener, and a child's exit always. */
+function waitMask(): Uint8Array {
+  let blocked = 1;
+  for (let index = 1; index < INCIDENTAL.length; index += 1) {
+    const name = INCIDENTAL[index];
+    if (name !== undefined && process.listenerCount(name) === 0) blocked |= 1 << index;
+  }
+  let mask = masks.get(blocked);
+  if (mask === undefined) {
+    mask = new Uint8Array(SIGSET_SIZE);
+    for (const [index, name] of INCIDENTAL.entries()) {
+      if ((blocked & (1 << index)) === 0) continue;
+      const bit = constants.signals[name] - 1;
+      mask[bit >> 3] = (mask[bit >> 3] ?? 0) | (1 << (bit & 7));
+    }
+    masks.set(blocked, mask);
+  }
+  return mask;
+}
+
+/** True when the program listens to a signal that could have ended a wait. */
+function listensToSignals(): boolean {
+  return (Object.keys(constants.signals) as NodeJS.Signals[]).some(
+    (name) => name !== 'SIGCHLD' && process.listenerCount(name) > 0,
+  );
+}
+
+/** What an interrupted system call in this thread means to the call that waits. */
+export function wakeOfInterruption(): 'interrupted' | 'ready' {
+  return isMainThread && listensToSignals() ? 'interrupted' : 'ready';
+}
+
+/** Fills a struct timespec; null stands for no limit. */
+export function timespec(until: Deadline, into: Int32Array): Int32Array | null {
+  if (!until.isFinite) return null;
+  const left = until.remaining();
+  const seconds = Math.floor(left / 1000);
+  into[0] = seconds | 0;
+  into[1] = Math.floor(seconds / 0x1_0000_0000);
+  into[2] = Math.floor((left - seconds * 1000) * 1e6);
+  into[3] = 0;
+  return into;
+}
+
+/** Longest timeout that poll(2) takes. */
+const LONGEST_POLL = 0x7fffffff;
+
+export class Poller implements Waiter {
+  readonly #libc = loadLibc();
+  /** struct pollfd: fd int | events short | revents short. */
+  #fds = new Int32Array(2);
+  readonly #timespec = new Int32Array(4);
+
+  wait(wait: Wait): Wake {
+    const count = wait.on.length;
+    if (this.#fds.length < 2 * count) this.#fds = new Int32Array(2 * count);
+    const fds = this.#fds;
+    for (;;) {
+      for (let index = 0; index < count; index += 1) {
+        const interest = wait.on[index];
+        if (interest?.source.fd === undefined) throw new Error('a source without a descriptor cannot be waited for');
+        fds[2 * index] = interest.source.fd;
+        fds[2 * index + 1] = interest.events;
+      }
+      const ready = isMainThread
+        ? this.#libc.ppoll(fds, count, timespec(wait.until, this.#timespec), waitMask())
+        : this.#libc.poll(fds, count, pollTimeout(wait.until));
+      if (ready > 0) return 'ready';
+      if (ready === 0) {
+        if (wait.until.expired) return 'timeout';
+        continue;
+      }
+      if (lastErrno() !== 'EINTR') throw systemError('poll');
+      if (wakeOfInterruption() === 'interrupted') return 'interrupted';
+    }
+  }
+}
+
+function pollTimeout(until: Deadline): number {
+  return until.isFinite ? Math.min(Math.ceil(until.remaining()), LONGEST_POLL) : -1;
+}

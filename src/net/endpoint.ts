@@ -1,0 +1,107 @@
+/**
+ * What both engines offer: byte streams and listeners that never block.
+ *
+ * Every method returns at once. Would-block is {@link WANT_READ} or {@link WANT_WRITE} (which direction TLS needs may
+ * differ from the one that was asked for), end of stream is 0, a failure is an IoError or a TlsError. An endpoint
+ * belongs to one thread.
+ */
+import type { ByteQueue } from '../core/byte-queue.ts';
+import type { Deadline } from '../core/deadline.ts';
+import type { Op, Source } from '../core/op.ts';
+import type { TlsInfo } from '../tls/info.ts';
+import type { TlsSettings } from '../tls/settings.ts';
+
+export const WANT_READ = -1;
+export const WANT_WRITE = -2;
+
+/** A count of bytes, or one of the two WANT values. */
+export type Transfer = number;
+
+/** What a look at an endpoint shows without consuming anything. */
+export type Probe = 'readable' | 'idle' | 'ended';
+
+export type Direction = 'receive' | 'send' | 'both';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Endpoint extends Source {
+  readonly local: Address;
+  readonly remote: Address;
+  /** The facts of the session; null on a plain connection. */
+  readonly tls: TlsInfo | null;
+  /** Bytes received (and decrypted) but not yet read. A read that was cancelled puts its bytes back here. */
+  readonly readAhead: ByteQueue;
+  /** Reads 1 to `into.length` bytes; 0 at the end of the stream. `into` is not empty. */
+  read(into: Uint8Array): Transfer;
+  /** Takes up to `from.length` bytes for sending. */
+  write(from: Uint8Array): Transfer;
+  /** Whether a read would return at once. On TLS what has arrived is decrypted first. */
+  probe(): Probe;
+  /** Bytes that can be read without waiting. On TLS what has arrived is decrypted first. */
+  available(): number;
+  /** True when all `count` bytes can be taken at once, as far as the engine can tell. */
+  fits(count: number): boolean;
+  /** Returns 0 when done, else a WANT value. Sending is ended with close_notify on TLS. */
+  shutdown(direction: Direction): Transfer;
+  /** Sends what is left to send (close_notify on TLS) without waiting for the peer, and releases the descriptor. */
+  closeOp(): Op<void>;
+  /** Releases the descriptor at once. Harmless when already closed. */
+  destroy(): void;
+}
+
+export interface PlainEndpoint extends Endpoint {
+  /**
+   * Bytes that stand in the way of an upgrade, wherever they wait: all that are unread for a client; for a server all
+   * but those that can be the start of a ClientHello.
+   */
+  stray(role: TlsRole): { readonly count: number; readonly head: Uint8Array };
+}
+
+export type TlsRole = 'client' | 'server';
+
+export interface TlsEndpoint extends Endpoint {
+  readonly tls: TlsInfo;
+  /** Goes on with the handshake; 0 when it is complete and the peer is verified. */
+  handshake(): Transfer;
+}
+
+export interface Listener extends Source {
+  readonly local: Address;
+  /** The next connection, or null when nobody waits. */
+  accept(): PlainEndpoint | null;
+  /** True when a connection waits to be accepted. */
+  pending(): boolean;
+  destroy(): void;
+}
+
+/** Finds the ready ones among many sockets at the cost of the ready ones. */
+export interface Observer {
+  /** Ready, as a whole, when {@link changed} may have something new. */
+  readonly source: Source;
+  /** Brings an endpoint or a listener under observation; `tag` is what {@link changed} answers for it. */
+  observe(source: Source, tag: object): void;
+  /** The tags of those that may have become readable since a probe last found them idle. */
+  changed(): Iterable<object>;
+}
+
+export type EngineName = 'gnutls' | 'node';
+
+export interface Engine {
+  readonly name: EngineName;
+  /** Absent where every socket has to be looked at. */
+  readonly observer: Observer | null;
+  /**
+   * Gives the event loop the turns it needs to deliver what the kernel already holds. False where there is nothing to
+   * wait for, because endpoints ask the kernel themselves.
+   */
+  settleOp(): Op<boolean>;
+  /** Resolves and connects; addresses are tried in order within the deadline. */
+  connectOp(host: string, port: number, until: Deadline): Op<PlainEndpoint>;
+  /** Begins TLS on a connection of this engine, which may not be used in clear any more. Only `upgradeOp` calls this. */
+  startTls(plain: PlainEndpoint, settings: TlsSettings, role: TlsRole, host: string, priority: string): TlsEndpoint;
+  /** Binds and listens; port 0 lets the system choose. An empty host is every interface. */
+  listenOp(host: string, port: number, backlog: number): Op<Listener>;
+}

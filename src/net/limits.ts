@@ -1,0 +1,13 @@
+/** Bounds that both engines share. */
+
+/** Most bytes decrypted or received ahead of a READ, per socket. A peer that sends more waits. */
+export const READ_AHEAD_LIMIT = 1024 * 1024;
+
+/** How long CLOSE waits for bytes that were accepted but not yet taken by the kernel, in ms. */
+export const CLOSE_LINGER = 2_000;
+
+/** Most bytes handed to Node beyond what the kernel has taken, per socket of the Node engine. */
+export const WRITE_BEHIND_LIMIT = 64 * 1024;
+
+/** Most connections that Node has accepted and the program has not, per listening socket of the Node engine. */
+export const UNACCEPTED_LIMIT = 1024;

@@ -1,0 +1,41 @@
+/** The native engine: sockets through libc, TLS through GnuTLS, in the calling thread. */
+import { IoError } from '../core/errors.ts';
+import { threadReactor } from '../native/reactor.ts';
+import { beginLookup } from '../native/resolve.ts';
+import type { Engine, Observer } from './endpoint.ts';
+import { connectInTurnOp } from './lookup.ts';
+import { connectNativeOp, listenNative, NativeEndpoint, NativeListener } from './native.ts';
+import { GnutlsEndpoint } from './native-tls.ts';
+
+const observer: Observer = {
+  source: {
+    get fd() {
+      return threadReactor().fd;
+    },
+    watch: (_events, wake) => threadReactor().watchAny(wake),
+  },
+  observe(source, tag) {
+    if (source instanceof NativeEndpoint || source instanceof GnutlsEndpoint || source instanceof NativeListener) {
+      source.owned.registration.tag = tag;
+    }
+  },
+  changed: () => threadReactor().changedTags(),
+};
+
+export const nativeEngine: Engine = {
+  name: 'gnutls',
+  observer,
+  // biome-ignore lint/correctness/useYield: nothing to wait for here; the interface allows for turns of the loop
+  *settleOp() {
+    return false;
+  },
+  connectOp: (host, port, until) => connectInTurnOp(host, port, until, connectNativeOp, beginLookup),
+  // biome-ignore lint/correctness/useYield: listening never waits on this engine; the interface allows for it
+  *listenOp(host, port, backlog) {
+    return listenNative(host === '' ? '0.0.0.0' : host, port, backlog);
+  },
+  startTls(plain, settings, role, host, priority) {
+    if (!(plain instanceof NativeEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');
+    return new GnutlsEndpoint(plain, settings, role, host, priority);
+  },
+};

@@ -1,0 +1,437 @@
+/**
+ * TLS through GnuTLS on a native socket. GnuTLS owns the descriptor; there are no callbacks.
+ */
+import { isIP } from 'node:net';
+import { ByteQueue } from '../core/byte-queue.ts';
+import { Deadline } from '../core/deadline.ts';
+import { TlsError } from '../core/errors.ts';
+import { type Op, waitOp } from '../core/op.ts';
+import {
+  type Gnutls,
+  GNUTLS_A_NO_RENEGOTIATION,
+  GNUTLS_AL_WARNING,
+  GNUTLS_CERT_REQUEST,
+  GNUTLS_CERT_REQUIRE,
+  GNUTLS_CLIENT,
+  GNUTLS_CRD_CERTIFICATE,
+  GNUTLS_NAME_DNS,
+  GNUTLS_NO_SIGNAL,
+  GNUTLS_NONBLOCK,
+  GNUTLS_SERVER,
+  GNUTLS_SFLAGS_SESSION_TICKET,
+  GNUTLS_SHUT_WR,
+  loadGnutls,
+} from '../native/gnutls.ts';
+import { type Libc, loadLibc, type Pointer, SHUT_RD, SHUT_WR } from '../native/libc.ts';
+import { alertText, GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
+import { describePeer, groupName, type TlsInfo, type VerifyResult } from '../tls/info.ts';
+import type { TlsSettings } from '../tls/settings.ts';
+import { describeVerifyFailure, reasonsOfGnutlsStatus, type VerifyReason } from '../tls/verify.ts';
+import {
+  type Address,
+  type Direction,
+  type Probe,
+  type TlsEndpoint,
+  type TlsRole,
+  type Transfer,
+  WANT_READ,
+  WANT_WRITE,
+} from './endpoint.ts';
+import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
+import { type NativeEndpoint, nativeFits, type OwnedFd } from './native.ts';
+import { eventsOf } from './ops.ts';
+import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
+
+/** One TLS record's worth: GnuTLS gives at most a record per call. */
+const RECORD = 16_384;
+
+/** Looked at on every record. */
+const E_AGAIN = GNUTLS_E.AGAIN.code;
+const E_INTERRUPTED = GNUTLS_E.INTERRUPTED.code;
+
+const scratch = new Uint8Array(64 * 1024);
+
+export class GnutlsEndpoint implements TlsEndpoint {
+  readonly readAhead: ByteQueue = new ByteQueue();
+  readonly #gnutls: Gnutls = loadGnutls();
+  readonly #libc: Libc = loadLibc();
+  readonly #plain: NativeEndpoint;
+  readonly #settings: TlsSettings;
+  readonly #role: TlsRole;
+  /** The name to verify and to send by SNI; empty on a server. */
+  readonly #host: string;
+  readonly #sessionKey: string;
+  #session: Pointer;
+  /** The C copy of the name that GnuTLS verifies: it keeps the address. */
+  #nameBlock: Pointer | null = null;
+  #info: TlsInfo | null = null;
+  /** A record that GnuTLS holds and the kernel has not taken yet. */
+  #unsent = false;
+  #ended = false;
+  #byeSent = false;
+  #destroyed = false;
+  #failure: Error | null = null;
+  #recordSize = RECORD;
+
+  constructor(plain: NativeEndpoint, settings: TlsSettings, role: TlsRole, host: string, priority: string) {
+    this.#plain = plain;
+    this.#settings = settings;
+    this.#role = role;
+    this.#host = role === 'client' ? (settings.servername ?? host) : '';
+    const effective = priority === '' ? settings.priority : priority;
+    this.#sessionKey = `${host}:${plain.remote.port} ${this.#host} ${effective}`;
+    const credentials = credentialsOf(settings);
+    const parsed = parsedPriority(effective);
+    const out = new BigUint64Array(1);
+    const flags = (role === 'client' ? GNUTLS_CLIENT : GNUTLS_SERVER) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL;
+    this.#check(this.#gnutls.gnutls_init(out, flags));
+    this.#session = Number(out[0]);
+    try {
+      this.#check(this.#gnutls.gnutls_priority_set(this.#session, parsed));
+      this.#check(this.#gnutls.gnutls_credentials_set(this.#session, GNUTLS_CRD_CERTIFICATE, credentials.address));
+      if (role === 'client') this.#setUpClient();
+      else this.#setUpServer(credentials.ticketKey());
+      if (settings.alpn.length > 0) {
+        const names = settings.alpn.map((name) => Buffer.from(name, 'latin1'));
+        // RFC 7301 §3.2: a server without a protocol in common refuses the session.
+        const mandatory = role === 'server' ? 1 : 0;
+        const datums = names.map((data) => ({ data, size: data.length }));
+        this.#check(this.#gnutls.gnutls_alpn_set_protocols(this.#session, datums, datums.length, mandatory));
+      }
+      this.#gnutls.gnutls_transport_set_int2(this.#session, plain.fd, plain.fd);
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
+  }
+
+  #setUpClient(): void {
+    const gnutls = this.#gnutls;
+    if (isIP(this.#host) === 0) {
+      this.#check(
+        gnutls.gnutls_server_name_set(this.#session, GNUTLS_NAME_DNS, this.#host, Buffer.byteLength(this.#host)),
+      );
+    }
+    if (this.#settings.verify === 'full') {
+      const name = Buffer.from(`${this.#host}\0`, 'utf8');
+      this.#nameBlock = this.#libc.calloc(1, name.length);
+      this.#libc.memcpy(this.#nameBlock, name, name.length);
+      gnutls.gnutls_session_set_verify_cert(this.#session, this.#nameBlock, 0);
+    }
+    if (!this.#settings.resume) return;
+    const session = this.#settings.sessions.take(this.#sessionKey);
+    // A session that the library does not want any more is simply not resumed.
+    if (session !== undefined) gnutls.gnutls_session_set_data(this.#session, session, session.length);
+  }
+
+  #setUpServer(ticketKey: BigUint64Array): void {
+    const { clientAuth, resume, cert, verify } = this.#settings;
+    if (cert === null) {
+      throw new TlsError(GNUTLS_E.INSUFFICIENT_CREDENTIALS.code, 'a TLS server needs a certificate: set tls.cert and tls.key');
+    }
+    if (resume) this.#check(this.#gnutls.gnutls_session_ticket_enable_server(this.#session, ticketKey));
+    if (clientAuth === 'none') return;
+    const request = clientAuth === 'require' ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST;
+    this.#gnutls.gnutls_certificate_server_set_request(this.#session, request);
+    if (clientAuth === 'require' && verify === 'full') {
+      this.#gnutls.gnutls_session_set_verify_cert(this.#session, null, 0);
+    }
+  }
+
+  get fd(): number {
+    return this.#plain.fd;
+  }
+
+  get owned(): OwnedFd {
+    return this.#plain.owned;
+  }
+
+  get local(): Address {
+    return this.#plain.local;
+  }
+
+  get remote(): Address {
+    return this.#plain.remote;
+  }
+
+  get tls(): TlsInfo {
+    if (this.#info === null) throw new Error('the handshake is not complete');
+    return this.#info;
+  }
+
+  watch(events: number, wake: () => void): () => void {
+    return this.#plain.watch(events, wake);
+  }
+
+  handshake(): Transfer {
+    for (;;) {
+      const code = this.#gnutls.gnutls_handshake(this.#session);
+      if (code === 0) break;
+      if (code === E_AGAIN || code === E_INTERRUPTED) return this.#want();
+      if (this.#gnutls.gnutls_error_is_fatal(code) !== 0) throw this.#handshakeError(code);
+    }
+    this.#recordSize = this.#gnutls.gnutls_record_get_max_size(this.#session);
+    this.#info = this.#describe();
+    return 0;
+  }
+
+  #want(): Transfer {
+    return this.#gnutls.gnutls_record_get_direction(this.#session) === 1 ? WANT_WRITE : WANT_READ;
+  }
+
+  #handshakeError(code: number): TlsError {
+    if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code) {
+      const bits = this.#gnutls.gnutls_session_get_verify_cert_status(this.#session);
+      return new TlsError(code, describeVerifyFailure(reasonsOf(bits, this.#peerChain()), this.#host));
+    }
+    // The peer learns why, as OpenSSL does by itself.
+    this.#gnutls.gnutls_alert_send_appropriate(this.#session, code);
+    return new TlsError(code, this.#describeError(code));
+  }
+
+  #describeError(code: number): string {
+    if (code === GNUTLS_E.FATAL_ALERT_RECEIVED.code || code === GNUTLS_E.WARNING_ALERT_RECEIVED.code) {
+      return alertText(this.#gnutls.gnutls_alert_get(this.#session));
+    }
+    return gnutlsErrorText(code);
+  }
+
+  read(into: Uint8Array): Transfer {
+    if (this.readAhead.length > 0) return this.readAhead.take(into);
+    return this.#receive(into);
+  }
+
+  /** One gnutls_record_recv(3) of application data; 0 at close_notify. */
+  #receive(into: Uint8Array): Transfer {
+    if (this.#ended) return 0;
+    if (this.#failure !== null) throw this.#failure;
+    for (;;) {
+      const count = this.#gnutls.gnutls_record_recv(this.#session, into, into.length);
+      if (count > 0) return count;
+      if (count === 0) {
+        this.#ended = true;
+        return 0;
+      }
+      if (count === E_AGAIN || count === E_INTERRUPTED) return this.#want();
+      if (count === GNUTLS_E.REHANDSHAKE.code) {
+        // RFC 5246 §7.2.2: a renegotiation is declined, the session goes on.
+        this.#gnutls.gnutls_alert_send(this.#session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+        continue;
+      }
+      if (this.#gnutls.gnutls_error_is_fatal(count) === 0) continue;
+      this.#failure = new TlsError(count, this.#describeError(count));
+      throw this.#failure;
+    }
+  }
+
+  write(from: Uint8Array): Transfer {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#flush() !== 0) return WANT_WRITE;
+    const length = Math.min(from.length, this.#recordSize);
+    const count = this.#gnutls.gnutls_record_send(this.#session, from, length);
+    if (count >= 0) return count;
+    if (count === E_AGAIN || count === E_INTERRUPTED) {
+      // GnuTLS has sealed the record and sends the rest of it later: these bytes are taken.
+      this.#unsent = true;
+      return length;
+    }
+    this.#failure = new TlsError(count, this.#describeError(count));
+    throw this.#failure;
+  }
+
+  /** Sends what is left of the last record. Returns 0 or WANT_WRITE. */
+  #flush(): Transfer {
+    if (!this.#unsent) return 0;
+    const count = this.#gnutls.gnutls_record_send(this.#session, null, 0);
+    if (count === E_AGAIN || count === E_INTERRUPTED) return WANT_WRITE;
+    this.#unsent = false;
+    if (count >= 0) return 0;
+    this.#failure = new TlsError(count, this.#describeError(count));
+    throw this.#failure;
+  }
+
+  /** Decrypts what has arrived, up to the bound, without waiting. */
+  #fill(): void {
+    while (this.readAhead.length < READ_AHEAD_LIMIT && !this.#ended && this.#failure === null) {
+      let count: Transfer;
+      try {
+        count = this.#receive(scratch);
+      } catch {
+        // Kept in #failure: it is reported once the bytes before it have been read.
+        return;
+      }
+      if (count <= 0) return;
+      this.readAhead.push(scratch.slice(0, count));
+    }
+  }
+
+  probe(): Probe {
+    if (this.#unsent && this.#failure === null) this.#flush();
+    if (this.readAhead.length === 0 && !this.#ended && this.#failure === null) {
+      if (!this.owned.mayBeReadable() && this.#gnutls.gnutls_record_check_pending(this.#session) === 0) return 'idle';
+      this.#fill();
+      if (this.readAhead.length === 0 && !this.#ended && this.#failure === null) this.owned.foundIdle();
+    }
+    if (this.readAhead.length > 0) return 'readable';
+    if (this.#ended) return 'ended';
+    if (this.#failure !== null) throw this.#failure;
+    return 'idle';
+  }
+
+  available(): number {
+    this.#fill();
+    return this.readAhead.length;
+  }
+
+  fits(count: number): boolean {
+    const records = Math.ceil(count / RECORD);
+    return this.#flush() === 0 && nativeFits(this.#libc, this.fd, count + 64 * records);
+  }
+
+  shutdown(direction: Direction): Transfer {
+    if (direction !== 'receive' && !this.#byeSent) {
+      if (this.#flush() !== 0) return WANT_WRITE;
+      const code = this.#gnutls.gnutls_bye(this.#session, GNUTLS_SHUT_WR);
+      if (code === E_AGAIN || code === E_INTERRUPTED) return WANT_WRITE;
+      this.#byeSent = true;
+      this.#libc.shutdown(this.fd, SHUT_WR);
+    }
+    if (direction !== 'send') {
+      this.#ended = true;
+      this.#libc.shutdown(this.fd, SHUT_RD);
+    }
+    return 0;
+  }
+
+  *closeOp(): Op<void> {
+    try {
+      const until = Deadline.after(CLOSE_LINGER);
+      while (this.#failure === null) {
+        const want = this.shutdown('send');
+        if (want === 0) break;
+        if ((yield* waitOp(this, eventsOf(want), until)) === 'timeout') break;
+      }
+      // Unread bytes (session tickets above all) would turn the close into a reset, which takes what was sent with it.
+      this.#fill();
+    } finally {
+      this.destroy();
+    }
+  }
+
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    this.#keepSession();
+    this.#release();
+    this.#plain.destroy();
+  }
+
+  #keepSession(): void {
+    if (this.#role !== 'client' || !this.#settings.resume || this.#info === null || this.#failure !== null) return;
+    const gnutls = this.#gnutls;
+    if ((gnutls.gnutls_session_get_flags(this.#session) & GNUTLS_SFLAGS_SESSION_TICKET) === 0) return;
+    const datum = new BigUint64Array(2);
+    if (gnutls.gnutls_session_get_data2(this.#session, datum) < 0) return;
+    const address = datum[0] ?? 0n;
+    const data = new Uint8Array(Number(BigInt.asUintN(32, datum[1] ?? 0n)));
+    this.#libc.memcpy(data, address, data.length);
+    this.#libc.free(address);
+    this.#settings.sessions.put(this.#sessionKey, data);
+  }
+
+  #release(): void {
+    this.#gnutls.gnutls_deinit(this.#session);
+    this.#session = 0;
+    if (this.#nameBlock !== null) this.#libc.free(this.#nameBlock);
+    this.#nameBlock = null;
+  }
+
+  #check(code: number): void {
+    if (code < 0) throw new TlsError(code, gnutlsErrorText(code));
+  }
+
+  #describe(): TlsInfo {
+    const gnutls = this.#gnutls;
+    const session = this.#session;
+    const version = gnutls.gnutls_protocol_get_name(gnutls.gnutls_protocol_get_version(session)) ?? 'unknown';
+    const group = gnutls.gnutls_group_get(session);
+    const chain = this.#peerChain();
+    return {
+      engine: 'gnutls',
+      role: this.#role,
+      version: version.replace('TLS', 'TLSv'),
+      suite: ianaSuite(gnutls.gnutls_ciphersuite_get(session) ?? 'unknown'),
+      group: group === 0 ? null : ianaGroup(gnutls.gnutls_group_get_name(group)),
+      alpn: this.#selectedAlpn(),
+      servername: this.#role === 'server' ? this.#requestedName() : isIP(this.#host) === 0 ? this.#host : null,
+      resumed: gnutls.gnutls_session_is_resumed(session) !== 0,
+      verify: this.#verifyResult(chain),
+      peer: describePeer(chain),
+    };
+  }
+
+  #verifyResult(chain: readonly Uint8Array[]): VerifyResult {
+    if (chain.length === 0) return { result: 'unchecked', reasons: [] };
+    const status = new Int32Array(1);
+    const name = this.#role === 'client' ? this.#host : null;
+    const code = this.#gnutls.gnutls_certificate_verify_peers3(this.#session, name, status);
+    if (code >= 0 && status[0] === 0) return { result: 'verified', reasons: [] };
+    const reasons = reasonsOf(status[0] ?? 0, chain);
+    if (this.#role === 'server' && this.#settings.verify === 'full') {
+      // A certificate that was only requested is checked here; a required one already was, during the handshake.
+      throw this.#refuse(describeVerifyFailure(reasons, ''));
+    }
+    return { result: 'unchecked', reasons };
+  }
+
+  #refuse(message: string): TlsError {
+    this.#gnutls.gnutls_alert_send_appropriate(this.#session, GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code);
+    return new TlsError(GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, message);
+  }
+
+  #selectedAlpn(): string | null {
+    const datum = new Uint8Array(16);
+    if (this.#gnutls.gnutls_alpn_get_selected_protocol(this.#session, datum) < 0) return null;
+    return Buffer.from(this.#copyDatum(datum, 0)).toString('latin1');
+  }
+
+  #requestedName(): string | null {
+    const name = new Uint8Array(256);
+    const length = new BigUint64Array([256n]);
+    const code = this.#gnutls.gnutls_server_name_get(this.#session, name, length, new Int32Array(1), 0);
+    return code < 0 ? null : Buffer.from(name.subarray(0, Number(length[0] ?? 0n))).toString('latin1');
+  }
+
+  #peerChain(): Uint8Array[] {
+    const count = new Int32Array(1);
+    const list = this.#gnutls.gnutls_certificate_get_peers(this.#session, count);
+    if (list === null || Number(list) === 0) return [];
+    const datums = new Uint8Array(16 * (count[0] ?? 0));
+    this.#libc.memcpy(datums, list, datums.length);
+    return Array.from({ length: count[0] ?? 0 }, (_, index) => this.#copyDatum(datums, 16 * index));
+  }
+
+  /** gnutls_datum_t (16): data ptr | size u32 | pad. */
+  #copyDatum(datums: Uint8Array, offset: number): Uint8Array {
+    const view = new DataView(datums.buffer, datums.byteOffset + offset, 16);
+    const copy = new Uint8Array(view.getUint32(8, true));
+    this.#libc.memcpy(copy, view.getBigUint64(0, true), copy.length);
+    return copy;
+  }
+}
+
+/** GnuTLS cannot tell self-signed from an unknown issuer; the certificate can. */
+function reasonsOf(status: number, chain: readonly Uint8Array[]): VerifyReason[] {
+  const peer = describePeer(chain);
+  return reasonsOfGnutlsStatus(status, { selfIssued: peer !== null && peer.issuer === peer.subject });
+}
+
+/** GnuTLS leaves out the WITH of TLS 1.2 names: TLS_ECDHE_RSA_AES_128_GCM_SHA256. */
+function ianaSuite(name: string): string {
+  if (name.includes('_WITH_') || /^TLS_(AES|CHACHA20)_/.test(name)) return name;
+  return name.replace(/_(AES|CHACHA20|3DES|CAMELLIA|ARCFOUR|NULL|ARIA)_/, '_WITH_$1_');
+}
+
+function ianaGroup(name: string | null): string | null {
+  return name === null ? null : groupName(name);
+}

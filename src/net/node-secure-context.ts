@@ -1,0 +1,83 @@
+/**
+ * Secure contexts of the Node engine: one per TLS policy, role and priority string. A server's context also holds the
+ * key of its session tickets, so it has to be shared for sessions to be resumed.
+ */
+import { constants } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import tls from 'node:tls';
+import { TlsError, UsageError } from '../core/errors.ts';
+import { GNUTLS_E } from '../tls/gnutls-errors.ts';
+import { translatePriority } from '../tls/priority.ts';
+import { DEFAULT_PRIORITY, type TlsSettings } from '../tls/settings.ts';
+
+/** Where distributions keep the trusted certificates, for Node releases that cannot read the system's store. */
+const SYSTEM_BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+let systemStore: string | string[] | undefined;
+
+/** The system's trusted certificates, else those that come with Node. */
+function systemTrust(): string | string[] {
+  systemStore ??= readSystemTrust();
+  return systemStore;
+}
+
+function readSystemTrust(): string | string[] {
+  const { getCACertificates } = tls as { getCACertificates?: (kind: 'system') => string[] };
+  const listed = getCACertificates?.('system') ?? [];
+  if (listed.length > 0) return listed;
+  for (const bundle of SYSTEM_BUNDLES) {
+    try {
+      return readFileSync(bundle, 'latin1');
+    } catch {
+      // The next place.
+    }
+  }
+  return [...tls.rootCertificates];
+}
+
+const contexts = new WeakMap<TlsSettings, Map<string, tls.SecureContext>>();
+
+/**
+ * @throws TlsError GNUTLS_E_INVALID_REQUEST for a priority string that cannot be translated
+ * @throws UsageError for a certificate or key that cannot be used
+ */
+export function secureContextOf(settings: TlsSettings, role: 'client' | 'server', priority: string): tls.SecureContext {
+  let made = contexts.get(settings);
+  if (made === undefined) {
+    made = new Map();
+    contexts.set(settings, made);
+  }
+  const key = `${role} ${priority}`;
+  let context = made.get(key);
+  if (context === undefined) {
+    context = makeContext(settings, role, priority);
+    made.set(key, context);
+  }
+  return context;
+}
+
+function makeContext(settings: TlsSettings, role: 'client' | 'server', priority: string): tls.SecureContext {
+  if (role === 'server' && settings.cert === null) {
+    throw new TlsError(GNUTLS_E.INSUFFICIENT_CREDENTIALS.code, 'a TLS server needs a certificate: set tls.cert and tls.key');
+  }
+  const { tickets, secureOptions, ...policy } = translatePriority(priority === '' ? DEFAULT_PRIORITY : priority);
+  const ca = settings.ca === null ? (settings.verify === 'none' ? undefined : systemTrust()) : Buffer.from(settings.ca);
+  try {
+    return tls.createSecureContext({
+      ...policy,
+      secureOptions: secureOptions | (tickets && settings.resume ? 0 : constants.SSL_OP_NO_TICKET),
+      sessionIdContext: 'tcpx',
+      ...(ca === undefined ? {} : { ca }),
+      ...(settings.cert === null ? {} : { cert: Buffer.from(settings.cert) }),
+      ...(settings.key === null ? {} : { key: Buffer.from(settings.key) }),
+    });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`the TLS options were refused: ${reason}`, { cause });
+  }
+}

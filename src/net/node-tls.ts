@@ -1,0 +1,372 @@
+/**
+ * TLS through node:tls. A thin Duplex of our own stands between TLSSocket and net.Socket: node:tls ends alike with and
+ * without close_notify, and only there can the difference be seen.
+ */
+import { appendFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { Duplex } from 'node:stream';
+import tls from 'node:tls';
+import { ByteQueue } from '../core/byte-queue.ts';
+import { Deadline } from '../core/deadline.ts';
+import { IoError, TlsError } from '../core/errors.ts';
+import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
+import { statusOfTlsFailure } from '../tls/codes.ts';
+import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
+import { describePeer, groupName, type TlsInfo, type VerifyResult } from '../tls/info.ts';
+import type { TlsSettings } from '../tls/settings.ts';
+import { describeVerifyFailure, reasonsOfNodeError } from '../tls/verify.ts';
+import {
+  type Address,
+  type Direction,
+  type Probe,
+  type TlsEndpoint,
+  type TlsRole,
+  type Transfer,
+  WANT_READ,
+  WANT_WRITE,
+} from './endpoint.ts';
+import { CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT } from './limits.ts';
+import type { NodeEndpoint } from './node.ts';
+import { secureContextOf } from './node-secure-context.ts';
+import { Wakes } from './wakes.ts';
+
+/** The seam: ciphertext between TLSSocket and net.Socket. */
+class Seam extends Duplex {
+  readonly #plain: NodeEndpoint;
+
+  constructor(plain: NodeEndpoint) {
+    super({ allowHalfOpen: true });
+    this.#plain = plain;
+  }
+
+  override _read(): void {
+    this.#plain.resume();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#plain.socket.write(chunk, done);
+  }
+
+  override _writev(chunks: { chunk: Uint8Array }[], done: (error?: Error | null) => void): void {
+    this.#plain.socket.cork();
+    const last = chunks.length - 1;
+    for (const [index, { chunk }] of chunks.entries()) {
+      if (index === last) this.#plain.socket.write(chunk, done);
+      else this.#plain.socket.write(chunk);
+    }
+    this.#plain.socket.uncork();
+  }
+
+  /** TLSSocket has sent close_notify and ends; the connection's own direction ends with it. */
+  override _final(done: (error?: Error | null) => void): void {
+    this.#plain.socket.end();
+    done();
+  }
+}
+
+export class NodeTlsEndpoint implements TlsEndpoint {
+  readonly readAhead: ByteQueue = new ByteQueue();
+  readonly #plain: NodeEndpoint;
+  readonly #settings: TlsSettings;
+  readonly #role: TlsRole;
+  readonly #host: string;
+  readonly #seam: Seam;
+  readonly #socket: tls.TLSSocket;
+  readonly #wakes = new Wakes();
+  #secure = false;
+  #info: TlsInfo | null = null;
+  #paused = false;
+  #ended = false;
+  #cut = false;
+  #finished = false;
+  #failure: Error | null = null;
+
+  constructor(plain: NodeEndpoint, settings: TlsSettings, role: TlsRole, host: string, priority: string) {
+    this.#plain = plain;
+    this.#settings = settings;
+    this.#role = role;
+    this.#host = role === 'client' ? (settings.servername ?? host) : '';
+    const effective = priority === '' ? settings.priority : priority;
+    const context = secureContextOf(settings, role, effective);
+    this.#seam = new Seam(plain);
+    this.#socket =
+      role === 'client'
+        ? this.#connect(context, `${host}:${plain.remote.port} ${this.#host} ${effective}`)
+        : this.#serve(context);
+    this.#listen();
+    plain.divert({
+      data: (chunk) => this.#seam.push(chunk),
+      end: () => this.#plainEnded(),
+      failed: (error) => this.#fail(error),
+    });
+    // A ClientHello that is already here belongs to the handshake; upgradeOp has let nothing else through.
+    for (let chunk = plain.readAhead.shift(); chunk !== undefined; chunk = plain.readAhead.shift()) this.#seam.push(chunk);
+    if (plain.ended) this.#plainEnded();
+  }
+
+  #connect(context: tls.SecureContext, sessionKey: string): tls.TLSSocket {
+    const session = this.#settings.resume ? this.#settings.sessions.take(sessionKey) : undefined;
+    const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
+      socket: this.#seam,
+      secureContext: context,
+      host: this.#host,
+      servername: isIP(this.#host) === 0 ? this.#host : '',
+      // The result is looked at before the handshake counts as complete, so that both policies share one path.
+      rejectUnauthorized: false,
+      allowHalfOpen: true,
+      ...(this.#settings.alpn.length > 0 ? { ALPNProtocols: [...this.#settings.alpn] } : {}),
+      ...(session === undefined ? {} : { session: Buffer.from(session) }),
+    };
+    const socket = tls.connect(options);
+    socket.on('secureConnect', () => this.#handshakeDone());
+    if (this.#settings.resume) {
+      socket.on('session', (ticket: Buffer) => this.#settings.sessions.put(sessionKey, ticket));
+    }
+    return socket;
+  }
+
+  #serve(context: tls.SecureContext): tls.TLSSocket {
+    const options: tls.TLSSocketOptions & { allowHalfOpen: boolean } = {
+      isServer: true,
+      secureContext: context,
+      requestCert: this.#settings.clientAuth !== 'none',
+      rejectUnauthorized: false,
+      allowHalfOpen: true,
+      ...(this.#settings.alpn.length > 0 ? { ALPNProtocols: [...this.#settings.alpn] } : {}),
+    };
+    const socket = new tls.TLSSocket(this.#seam, options);
+    socket.on('secure', () => this.#handshakeDone());
+    return socket;
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.readAhead.push(chunk);
+      if (this.readAhead.length >= READ_AHEAD_LIMIT) {
+        this.#paused = true;
+        socket.pause();
+      }
+      this.#wakes.fire(READABLE);
+    });
+    socket.on('end', () => {
+      if (this.#cut) this.#failure ??= new TlsError(GNUTLS_E.PREMATURE_TERMINATION.code, gnutlsErrorText(GNUTLS_E.PREMATURE_TERMINATION.code));
+      else this.#ended = true;
+      this.#wakes.fireAll();
+    });
+    socket.on('drain', () => this.#wakes.fire(WRITABLE));
+    socket.on('finish', () => {
+      this.#finished = true;
+      this.#wakes.fireAll();
+    });
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('close', () => {
+      if (!this.#ended) this.#fail(new IoError('EBADF', 'socket'));
+      this.#wakes.fireAll();
+    });
+    const keylog = process.env.SSLKEYLOGFILE;
+    if (keylog !== undefined && keylog !== '') {
+      socket.on('keylog', (line: Buffer) => appendFileSync(keylog, line, { mode: 0o600 }));
+    }
+  }
+
+  /** The connection ended. Whether close_notify came first shows once TLSSocket has read all that came before. */
+  #plainEnded(): void {
+    if (this.#ended || this.#failure !== null) return;
+    if (this.#paused) return;
+    setImmediate(() => {
+      if (this.#ended || this.#failure !== null || this.#paused) return;
+      this.#cut = true;
+      this.#seam.push(null);
+    });
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== null) return;
+    this.#failure = this.#tlsError(error);
+    this.#wakes.fireAll();
+  }
+
+  #tlsError(error: Error): TlsError {
+    const broken = error instanceof IoError ? error : this.#plain.failure;
+    if (broken !== null && broken.errnoName !== 'EBADF') {
+      const status = broken.errnoName === 'EPIPE' ? GNUTLS_E.PUSH_ERROR.code : GNUTLS_E.PULL_ERROR.code;
+      return new TlsError(status, `${gnutlsErrorText(status)}: ${broken.message}`, { cause: error });
+    }
+    if (this.#cut || (!this.#secure && this.#plain.ended)) {
+      const status = GNUTLS_E.PREMATURE_TERMINATION.code;
+      return new TlsError(status, gnutlsErrorText(status), { cause: error });
+    }
+    const { status, text } = statusOfTlsFailure(error, this.#secure ? 'record' : 'handshake', {
+      role: this.#role,
+      protocol: this.#socket.getProtocol(),
+    });
+    return new TlsError(status, text, { cause: error });
+  }
+
+  #handshakeDone(): void {
+    if (this.#failure !== null) return;
+    const verify = this.#verify();
+    if (verify.result === 'failed') {
+      const message = describeVerifyFailure(verify.reasons, this.#host);
+      this.#failure = new TlsError(GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, message);
+    } else {
+      this.#secure = true;
+      this.#info = this.#describe(verify);
+    }
+    this.#wakes.fireAll();
+  }
+
+  #verify(): { result: 'verified' | 'failed' | 'unchecked'; reasons: ReturnType<typeof reasonsOfNodeError> } {
+    const error = this.#role === 'client' ? this.#clientVerifyError() : this.#serverVerifyError();
+    if (error === null) return { result: 'verified', reasons: [] };
+    if (error === undefined) return { result: 'unchecked', reasons: [] };
+    return { result: this.#settings.verify === 'full' ? 'failed' : 'unchecked', reasons: reasonsOfNodeError(error) };
+  }
+
+  #clientVerifyError(): string | null {
+    return this.#socket.authorized ? null : String(this.#socket.authorizationError ?? 'ERR_TLS_CERT_UNVERIFIED');
+  }
+
+  /** null when the client's certificate verified, undefined when none was asked for or none was sent. */
+  #serverVerifyError(): string | null | undefined {
+    const { clientAuth } = this.#settings;
+    if (clientAuth === 'none') return undefined;
+    if (Object.keys(this.#socket.getPeerCertificate()).length === 0) {
+      if (clientAuth === 'request') return undefined;
+      this.#failure = new TlsError(GNUTLS_E.CERTIFICATE_REQUIRED.code, gnutlsErrorText(GNUTLS_E.CERTIFICATE_REQUIRED.code));
+      return undefined;
+    }
+    // Node offers the result to tls.Server only; a handle without it counts as unverified.
+    const { ssl } = this.#socket as { ssl?: { verifyError?: () => (Error & { code?: string }) | null } };
+    if (ssl?.verifyError === undefined) return 'ERR_TLS_CERT_UNVERIFIED';
+    const error = ssl.verifyError();
+    return error ? (error.code ?? error.message) : null;
+  }
+
+  #describe(verify: VerifyResult): TlsInfo {
+    const socket = this.#socket;
+    const key = this.#role === 'client' ? (socket.getEphemeralKeyInfo() as { name?: string } | null) : null;
+    const asked = (socket as { servername?: string | false }).servername;
+    return {
+      engine: 'node',
+      role: this.#role,
+      version: socket.getProtocol() ?? 'unknown',
+      suite: socket.getCipher().standardName,
+      group: key?.name === undefined ? null : groupName(key.name),
+      alpn: socket.alpnProtocol || null,
+      servername: this.#role === 'server' ? asked || null : isIP(this.#host) === 0 ? this.#host : null,
+      resumed: socket.isSessionReused(),
+      verify,
+      peer: describePeer(this.#peerChain()),
+    };
+  }
+
+  #peerChain(): Uint8Array[] {
+    const chain: Uint8Array[] = [];
+    const seen = new Set<string>();
+    let certificate: tls.DetailedPeerCertificate | undefined = this.#socket.getPeerCertificate(true);
+    while (certificate?.raw !== undefined && !seen.has(certificate.fingerprint256)) {
+      seen.add(certificate.fingerprint256);
+      chain.push(new Uint8Array(certificate.raw));
+      certificate = certificate.issuerCertificate;
+    }
+    return chain;
+  }
+
+  get local(): Address {
+    return this.#plain.local;
+  }
+
+  get remote(): Address {
+    return this.#plain.remote;
+  }
+
+  get tls(): TlsInfo {
+    if (this.#info === null) throw new Error('the handshake is not complete');
+    return this.#info;
+  }
+
+  watch(events: number, wake: () => void): () => void {
+    return this.#wakes.add(events, wake);
+  }
+
+  handshake(): Transfer {
+    if (this.#failure !== null) throw this.#failure;
+    return this.#secure ? 0 : WANT_READ;
+  }
+
+  read(into: Uint8Array): Transfer {
+    if (this.readAhead.length > 0) {
+      const count = this.readAhead.take(into);
+      if (this.#paused && this.readAhead.length < READ_AHEAD_LIMIT) this.#resume();
+      return count;
+    }
+    if (this.#ended) return 0;
+    if (this.#failure !== null) throw this.#failure;
+    return WANT_READ;
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    this.#socket.resume();
+    if (this.#plain.ended) this.#plainEnded();
+  }
+
+  write(from: Uint8Array): Transfer {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#socket.writableEnded) throw new TlsError(GNUTLS_E.PUSH_ERROR.code, gnutlsErrorText(GNUTLS_E.PUSH_ERROR.code));
+    const room = WRITE_BEHIND_LIMIT - this.#socket.writableLength;
+    if (room <= 0) return WANT_WRITE;
+    const chunk = Buffer.from(from.length <= room ? from : from.subarray(0, room));
+    this.#socket.write(chunk);
+    return chunk.length;
+  }
+
+  probe(): Probe {
+    if (this.readAhead.length > 0) return 'readable';
+    if (this.#ended) return 'ended';
+    if (this.#failure !== null) throw this.#failure;
+    return 'idle';
+  }
+
+  available(): number {
+    return this.readAhead.length;
+  }
+
+  fits(count: number): boolean {
+    const queued = this.#socket.writableLength;
+    return queued === 0 || queued + count <= WRITE_BEHIND_LIMIT;
+  }
+
+  shutdown(direction: Direction): Transfer {
+    if (this.#failure !== null) throw this.#failure;
+    if (direction !== 'send') {
+      this.#ended = true;
+      this.readAhead.clear();
+    }
+    if (direction !== 'receive') {
+      if (!this.#socket.writableEnded) this.#socket.end();
+      if (!this.#finished) return WANT_WRITE;
+    }
+    return 0;
+  }
+
+  *closeOp(): Op<void> {
+    try {
+      if (this.#failure !== null) return;
+      if (!this.#socket.writableEnded) this.#socket.end();
+      const until = Deadline.after(CLOSE_LINGER);
+      while (!this.#plain.socket.writableFinished && this.#failure === null) {
+        if ((yield* waitOp(this.#plain, WRITABLE, until)) === 'timeout') return;
+      }
+    } finally {
+      this.destroy();
+    }
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#plain.destroy();
+  }
+}

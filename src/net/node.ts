@@ -1,0 +1,302 @@
+/**
+ * Sockets over node:net. Data that Node delivers is kept in the endpoint's read-ahead; beyond its bound the socket is
+ * paused. Writes are handed to Node up to a bound, which stands beside the kernel's own send buffer.
+ */
+import net from 'node:net';
+import { ByteQueue } from '../core/byte-queue.ts';
+import { Deadline } from '../core/deadline.ts';
+import { isErrnoName } from '../core/errno.ts';
+import { IoError } from '../core/errors.ts';
+import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
+import {
+  type Address,
+  type Direction,
+  type Listener,
+  type PlainEndpoint,
+  type Probe,
+  type TlsRole,
+  type Transfer,
+  WANT_READ,
+  WANT_WRITE,
+} from './endpoint.ts';
+import { CLOSE_LINGER, READ_AHEAD_LIMIT, UNACCEPTED_LIMIT, WRITE_BEHIND_LIMIT } from './limits.ts';
+import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
+import { Wakes } from './wakes.ts';
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Who gets what a socket receives once it is not the plain endpoint any more. */
+export interface Diversion {
+  /** Returns false when it wants no more for now. */
+  data(chunk: Uint8Array): boolean;
+  end(): void;
+  failed(error: IoError): void;
+}
+
+export class NodeEndpoint implements PlainEndpoint {
+  readonly tls = null;
+  readonly readAhead: ByteQueue = new ByteQueue();
+  readonly socket: net.Socket;
+  readonly #wakes = new Wakes();
+  #connected: boolean;
+  #ended = false;
+  #finished = false;
+  #paused = false;
+  #failure: IoError | null = null;
+  #diversion: Diversion | null = null;
+  #local: Address = { host: '', port: 0 };
+  #remote: Address = { host: '', port: 0 };
+
+  constructor(socket: net.Socket, connected: boolean) {
+    this.socket = socket;
+    this.#connected = connected;
+    socket.unref();
+    if (connected) this.#learnAddresses();
+    socket.on('connect', () => {
+      this.#connected = true;
+      this.#learnAddresses();
+      this.#wakes.fireAll();
+    });
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('end', () => {
+      this.#ended = true;
+      this.#diversion?.end();
+      this.#wakes.fireAll();
+    });
+    socket.on('drain', () => this.#wakes.fire(WRITABLE));
+    socket.on('finish', () => {
+      this.#finished = true;
+      this.#wakes.fireAll();
+    });
+    socket.on('error', (error) => {
+      this.#failure = ioError(error);
+      this.#diversion?.failed(this.#failure);
+      this.#wakes.fireAll();
+    });
+    socket.on('close', () => {
+      this.#failure ??= new IoError('EBADF', 'socket');
+      this.#wakes.fireAll();
+    });
+  }
+
+  #learnAddresses(): void {
+    const { localAddress, localPort, remoteAddress, remotePort } = this.socket;
+    this.#local = { host: localAddress ?? '', port: localPort ?? 0 };
+    this.#remote = { host: remoteAddress ?? '', port: remotePort ?? 0 };
+  }
+
+  #received(chunk: Uint8Array): void {
+    if (this.#diversion !== null) {
+      if (!this.#diversion.data(chunk)) this.pause();
+      return;
+    }
+    this.readAhead.push(chunk);
+    if (this.readAhead.length >= READ_AHEAD_LIMIT) this.pause();
+    this.#wakes.fire(READABLE);
+  }
+
+  get local(): Address {
+    return this.#local;
+  }
+
+  get remote(): Address {
+    return this.#remote;
+  }
+
+  /** False while connect is in progress. Throws when it failed. */
+  get connected(): boolean {
+    if (this.#failure !== null) throw this.#failure;
+    return this.#connected;
+  }
+
+  get failure(): IoError | null {
+    return this.#failure;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  watch(events: number, wake: () => void): () => void {
+    return this.#wakes.add(events, wake);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.socket.resume();
+  }
+
+  read(into: Uint8Array): Transfer {
+    if (this.readAhead.length > 0) {
+      const count = this.readAhead.take(into);
+      if (this.#paused && this.readAhead.length < READ_AHEAD_LIMIT) this.resume();
+      return count;
+    }
+    if (this.#ended) return 0;
+    if (this.#failure !== null) throw this.#failure;
+    return WANT_READ;
+  }
+
+  write(from: Uint8Array): Transfer {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.socket.writableEnded) throw new IoError('EPIPE', 'send');
+    const room = WRITE_BEHIND_LIMIT - this.socket.writableLength;
+    if (room <= 0) return WANT_WRITE;
+    // Node keeps the bytes until the kernel has taken them; the caller's variable may change before that.
+    const chunk = Buffer.from(from.length <= room ? from : from.subarray(0, room));
+    this.socket.write(chunk);
+    return chunk.length;
+  }
+
+  probe(): Probe {
+    if (this.readAhead.length > 0) return 'readable';
+    if (this.#ended) return 'ended';
+    if (this.#failure !== null) throw this.#failure;
+    return 'idle';
+  }
+
+  available(): number {
+    return this.readAhead.length;
+  }
+
+  fits(count: number): boolean {
+    const queued = this.socket.writableLength;
+    return queued === 0 || queued + count <= WRITE_BEHIND_LIMIT;
+  }
+
+  shutdown(direction: Direction): Transfer {
+    if (this.#failure !== null) throw this.#failure;
+    if (direction !== 'send') {
+      // Node has no shutdown(SHUT_RD): what arrives from here on is dropped, as the kernel would.
+      this.#ended = true;
+      this.readAhead.clear();
+      this.divert(DROP);
+    }
+    if (direction !== 'receive') {
+      if (!this.socket.writableEnded) this.socket.end();
+      if (!this.#finished) return WANT_WRITE;
+    }
+    return 0;
+  }
+
+  *closeOp(): Op<void> {
+    try {
+      if (this.#failure !== null || !this.#connected) return;
+      if (!this.socket.writableEnded) this.socket.end();
+      const until = Deadline.after(CLOSE_LINGER);
+      while (!this.#finished && this.#failure === null) {
+        if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') return;
+      }
+    } finally {
+      this.destroy();
+    }
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  stray(role: TlsRole): { count: number; head: Uint8Array } {
+    const count = this.readAhead.length;
+    return count === 0 ? { count, head: NO_BYTES } : strayBytes(role, count, this.readAhead.peek(CLIENT_HELLO_HEAD));
+  }
+
+
+  /** From now on everything received goes to `diversion`. */
+  divert(diversion: Diversion): void {
+    this.#diversion = diversion;
+  }
+}
+
+const DROP: Diversion = { data: () => true, end() {}, failed() {} };
+
+function ioError(error: Error): IoError {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  const name = code !== undefined && isErrnoName(code) ? code : 'EIO';
+  return new IoError(name, syscall ?? 'socket', { cause: error });
+}
+
+export class NodeListener implements Listener {
+  readonly #server: net.Server;
+  readonly #wakes = new Wakes();
+  readonly #unaccepted: NodeEndpoint[] = [];
+  #failure: IoError | null = null;
+  #listening = false;
+
+  constructor(host: string, port: number, backlog: number) {
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      const endpoint = new NodeEndpoint(socket, true);
+      // Node accepts by itself; the kernel's backlog cannot hold clients back. A flood is cut off here.
+      if (this.#unaccepted.length >= UNACCEPTED_LIMIT) endpoint.destroy();
+      else this.#unaccepted.push(endpoint);
+      this.#wakes.fireAll();
+    });
+    this.#server.unref();
+    this.#server.on('listening', () => {
+      this.#listening = true;
+      this.#wakes.fireAll();
+    });
+    this.#server.on('error', (error) => {
+      this.#failure = ioError(error);
+      this.#wakes.fireAll();
+    });
+    this.#server.listen({ host: host === '' ? '0.0.0.0' : host, port, backlog });
+  }
+
+  /** False while the socket is being bound. Throws when that failed. */
+  get listening(): boolean {
+    if (this.#failure !== null) throw this.#failure;
+    return this.#listening;
+  }
+
+  get local(): Address {
+    const address = this.#server.address();
+    return address === null || typeof address === 'string'
+      ? { host: '', port: 0 }
+      : { host: address.address, port: address.port };
+  }
+
+  watch(events: number, wake: () => void): () => void {
+    return this.#wakes.add(events, wake);
+  }
+
+  accept(): PlainEndpoint | null {
+    if (this.#failure !== null) throw this.#failure;
+    return this.#unaccepted.shift() ?? null;
+  }
+
+  pending(): boolean {
+    return this.#unaccepted.length > 0;
+  }
+
+  destroy(): void {
+    this.#server.close();
+    for (const endpoint of this.#unaccepted.splice(0)) endpoint.destroy();
+  }
+}
+
+/** Connects to one address. */
+export function* connectNodeOp(address: string, family: 4 | 6, port: number, until: Deadline): Op<PlainEndpoint> {
+  const socket = new net.Socket({ allowHalfOpen: true });
+  const endpoint = new NodeEndpoint(socket, false);
+  socket.setNoDelay(true);
+  socket.connect({ host: address, port, family, autoSelectFamily: false });
+  let connected = false;
+  try {
+    while (!endpoint.connected) {
+      if ((yield* waitOp(endpoint, WRITABLE, until)) === 'timeout') {
+        throw new IoError('ETIMEDOUT', `${address} port ${port}`);
+      }
+    }
+    connected = true;
+    return endpoint;
+  } finally {
+    if (!connected) endpoint.destroy();
+  }
+}

@@ -1,0 +1,131 @@
+/** The operations on endpoints that everything above is made of. */
+import { type Deadline, NOW } from '../core/deadline.ts';
+import { IoError, TcpxError, TlsError } from '../core/errors.ts';
+import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
+import { GNUTLS_E } from '../tls/gnutls-errors.ts';
+import type { TlsSettings } from '../tls/settings.ts';
+import {
+  type Direction,
+  type Endpoint,
+  type Engine,
+  type Listener,
+  type PlainEndpoint,
+  type TlsEndpoint,
+  type TlsRole,
+  type Transfer,
+  WANT_WRITE,
+} from './endpoint.ts';
+import { StrayBytesError } from './stray-bytes.ts';
+
+/** The poll events that a WANT value asks for. */
+export function eventsOf(want: Transfer): number {
+  return want === WANT_WRITE ? WRITABLE : READABLE;
+}
+
+/**
+ * Reads at least one byte, up to the whole of `into`. Returns the count, 0 at the end of the stream, or 'timeout'.
+ */
+export function* readOp(endpoint: Endpoint, into: Uint8Array, until: Deadline): Op<number | 'timeout'> {
+  for (;;) {
+    const count = endpoint.read(into);
+    if (count >= 0) return count;
+    if (until === NOW) return 'timeout';
+    if ((yield* waitOp(endpoint, eventsOf(count), until)) === 'timeout') return 'timeout';
+  }
+}
+
+/**
+ * Fills `into`. Returns the bytes read: fewer only at the end of the stream, at the deadline, or when the connection
+ * broke behind bytes that had arrived; the failure then stays for the next call. A cancelled read puts back what it took.
+ */
+export function* readFullyOp(endpoint: Endpoint, into: Uint8Array, until: Deadline): Op<number | 'timeout'> {
+  let filled = 0;
+  try {
+    while (filled < into.length) {
+      const count = yield* readOp(endpoint, filled === 0 ? into : into.subarray(filled), until);
+      if (count === 'timeout') return filled === 0 ? 'timeout' : filled;
+      if (count === 0) return filled;
+      filled += count;
+    }
+    return filled;
+  } catch (error) {
+    if (filled === 0) throw error;
+    if (error instanceof TlsError || (error instanceof IoError && error.errnoName !== 'EINTR')) return filled;
+    endpoint.readAhead.unshift(into.slice(0, filled));
+    throw error;
+  }
+}
+
+/** Writes all of `from`, or what goes out before the deadline. Returns the count. */
+export function* writeOp(endpoint: Endpoint, from: Uint8Array, until: Deadline): Op<number> {
+  let sent = 0;
+  try {
+    while (sent < from.length) {
+      const count = endpoint.write(sent === 0 ? from : from.subarray(sent));
+      if (count > 0) sent += count;
+      else if (until === NOW || (yield* waitOp(endpoint, eventsOf(count), until)) === 'timeout') return sent;
+    }
+    return sent;
+  } catch (error) {
+    // Bytes already taken are reported, as send(2) has it; a broken connection shows in the next call.
+    if (sent > 0 && error instanceof TcpxError && error.code !== 'TCPX_CANCELLED') return sent;
+    throw error;
+  }
+}
+
+/** Ends one direction or both; close_notify goes out first on TLS. */
+export function* shutdownOp(endpoint: Endpoint, direction: Direction, until: Deadline): Op<'done' | 'timeout'> {
+  for (;;) {
+    const want = endpoint.shutdown(direction);
+    if (want === 0) return 'done';
+    if ((yield* waitOp(endpoint, eventsOf(want), until)) === 'timeout') return 'timeout';
+  }
+}
+
+/** Waits for a connection. */
+export function* acceptOp(listener: Listener, until: Deadline): Op<PlainEndpoint | 'timeout'> {
+  for (;;) {
+    const endpoint = listener.accept();
+    if (endpoint !== null) return endpoint;
+    if ((yield* waitOp(listener, READABLE, until)) === 'timeout') return 'timeout';
+  }
+}
+
+/**
+ * The one step that starts TLS on a connection, whether from the first byte or after a dialogue in clear.
+ *
+ * Plaintext is never carried over: while even one byte of it is unread the upgrade fails. On any failure the
+ * connection is closed.
+ *
+ * @throws StrayBytesError when plaintext was waiting
+ * @throws TlsError when the handshake failed, GNUTLS_E_TIMEDOUT at the deadline
+ */
+export function* upgradeOp(
+  engine: Engine,
+  plain: PlainEndpoint,
+  settings: TlsSettings,
+  role: TlsRole,
+  host: string,
+  priority: string,
+  until: Deadline,
+): Op<TlsEndpoint> {
+  let owner: Endpoint = plain;
+  try {
+    yield* engine.settleOp();
+    const stray = plain.stray(role);
+    if (stray.count > 0) throw new StrayBytesError(stray.count, stray.head);
+    const secure = engine.startTls(plain, settings, role, host, priority);
+    owner = secure;
+    const limit = until.atMost(settings.handshakeTimeout);
+    for (;;) {
+      const want = secure.handshake();
+      if (want === 0) return secure;
+      if ((yield* waitOp(secure, eventsOf(want), limit)) === 'timeout') {
+        throw new TlsError(GNUTLS_E.TIMEDOUT.code, 'the TLS handshake did not finish in time');
+      }
+    }
+  } catch (error) {
+    owner.destroy();
+    throw error;
+  }
+}

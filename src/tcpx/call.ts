@@ -1,0 +1,54 @@
+/**
+ * One call as the opcodes see it: plain values, which may cross threads, instead of BASIC variables.
+ */
+
+/** The buffer argument: bytes at an address and the size that counts as "the whole buffer". */
+export interface CallBuffer {
+  /**
+   * The bytes from the variable's address to the end of what may be reached: to the end of the array for a subscripted
+   * element, else just the variable. READ stores into them.
+   */
+  readonly bytes: Uint8Array;
+  /** Declared size, or current length of a dynamic variable. */
+  readonly size: number;
+  /** True for S,0 and X,0, which grow to fit. */
+  readonly dynamic: boolean;
+  /** True for a string, whose value ends at the first NUL. */
+  readonly isString: boolean;
+}
+
+export interface Call {
+  readonly opcode: number;
+  readonly status: number;
+  readonly buffer: CallBuffer;
+  /** Port, socket number or index; NaN when it is not a number. */
+  readonly sockport: number;
+  readonly flags: number;
+  /** Milliseconds, 0 or more. */
+  readonly timer: number;
+  readonly hostname: string;
+  /** The ST_SOCKARY array, changed in place at the end of the call; null in the plain form. */
+  readonly sockary: Uint8Array | null;
+  /** The index that the last CHECK of this whole array answered, 0 before the first. */
+  readonly lastReady: number;
+  /** The socket number for a connection that this call opens. */
+  readonly reserved: number;
+}
+
+/** Whose number a status is, so that ERRMSG explains it by the right table (reference tcpx §6.4). */
+export type StatusOrigin = 'errno' | 'tls' | 'tcpx';
+
+export interface Outcome {
+  readonly status: number;
+  readonly origin: StatusOrigin;
+  /** What happened beyond the number; empty on success. */
+  readonly text: string;
+  /** The new value of sockport or sockidx; undefined leaves it alone. */
+  readonly sockport?: number;
+  /** What the buffer receives; undefined leaves it alone. May be a part of `call.buffer.bytes` itself. */
+  readonly received?: Uint8Array;
+}
+
+export function succeeded(status: number): Outcome {
+  return { status, origin: 'errno', text: '' };
+}

@@ -1,0 +1,96 @@
+/**
+ * Runs a call against a runtime: finds the opcode, resolves the index of a socket array, turns errors into statuses
+ * and closes what cannot be used any more.
+ */
+import { UsageError } from '../core/errors.ts';
+import type { Op } from '../core/op.ts';
+import type { Call, Outcome } from './call.ts';
+import { hasFlag } from './flags.ts';
+import { type Opcode, opcodeOf } from './opcodes.ts';
+import type { Runtime } from './runtime.ts';
+import { checkSetOp, closeSetOp, firstFree, memberAt, setMember } from './sockary.ts';
+import { destroySocket } from './sockets.ts';
+import { CallError, isFatal, outcomeOf } from './status.ts';
+
+/** Never throws but for a bug. */
+export function* executeOp(runtime: Runtime, call: Call): Op<Outcome> {
+  try {
+    const opcode = opcodeOf(call.opcode);
+    if (opcode === undefined) throw new CallError(`there is no TCPX opcode ${call.opcode}`);
+    if (call.sockary !== null) return yield* onSetOp(runtime, opcode, call, call.sockary);
+    return yield* onSocketOp(runtime, opcode, call);
+  } catch (error) {
+    return outcomeOf(error, runtime.assumptions);
+  }
+}
+
+/** The plain form: a failure that the connection cannot survive closes it and sets sockport to -1. */
+function* onSocketOp(runtime: Runtime, opcode: Opcode, call: Call): Op<Outcome> {
+  if (opcode.handlerOp === null) throw new CallError(`${opcode.name} is not for a socket`);
+  try {
+    return yield* opcode.handlerOp(runtime, call);
+  } catch (error) {
+    const outcome = outcomeOf(error, runtime.assumptions);
+    if (opcode.opens) return opensNothing(runtime, call, error) ? { ...outcome, sockport: -1 } : outcome;
+    const socket = runtime.sockets.peek(call.sockport);
+    if (socket === undefined || !closesSocket(opcode, call, error)) return outcome;
+    runtime.sockets.remove(socket);
+    destroySocket(socket);
+    return { ...outcome, sockport: -1 };
+  }
+}
+
+/**
+ * Whether a failed opening leaves sockport at -1. An interrupted or cancelled ACCEPT leaves the port (or the listening
+ * socket) in place, so that the program can call again.
+ */
+function opensNothing(runtime: Runtime, call: Call, error: unknown): boolean {
+  const accepts = opcodeOf(call.opcode)?.name === 'ACCEPT';
+  const keepsListening = hasFlag(call.flags, runtime.bits.async);
+  if (error instanceof CallError) return false;
+  if (error instanceof UsageError) return !(accepts && keepsListening);
+  return !accepts || isFatal(error);
+}
+
+function closesSocket(opcode: Opcode, call: Call, error: unknown): boolean {
+  // An upgrade that was cut short has left a connection that speaks neither clear nor TLS.
+  if (opcode.name === 'STARTTLS' && !(error instanceof UsageError)) return true;
+  if (opcode.name === 'CLOSE') return true;
+  return isFatal(error) && call.sockport !== -1;
+}
+
+/** The array form: argument 4 is an index; ACCEPT and CONNECT take a port and answer the index. */
+function* onSetOp(runtime: Runtime, opcode: Opcode, call: Call, sockary: Uint8Array): Op<Outcome> {
+  const isPort = opcode.opens && !(opcode.name === 'ACCEPT' && hasFlag(call.flags, runtime.bits.async));
+  if (isPort) {
+    const index = firstFree(sockary);
+    const outcome = yield* onSocketOp(runtime, opcode, call);
+    if (outcome.sockport === undefined || outcome.sockport < 0) return outcome;
+    setMember(sockary, index, outcome.sockport);
+    return { ...outcome, sockport: index };
+  }
+  const index = call.sockport;
+  if (index === 0) {
+    if (opcode.name === 'CHECK') return yield* checkSetOp(runtime, call, sockary);
+    if (opcode.name === 'CLOSE') return yield* closeSetOp(runtime, sockary);
+    throw new CallError(`${opcode.name} is not for a whole set: index 0 is for CHECK and CLOSE`);
+  }
+  const number = memberAt(sockary, index);
+  if (opcode.name === 'ACCEPT') {
+    const free = firstFree(sockary, hasFlag(call.flags, runtime.bits.keepListen) ? 0 : index);
+    const outcome = yield* onSocketOp(runtime, opcode, { ...call, sockport: number });
+    if (!runtime.sockets.has(number)) setMember(sockary, index, 0);
+    if (outcome.sockport === undefined || outcome.sockport < 0) return withoutSockport(outcome);
+    setMember(sockary, free, outcome.sockport);
+    return { ...outcome, sockport: free };
+  }
+  const outcome = yield* onSocketOp(runtime, opcode, { ...call, sockport: number });
+  if (outcome.sockport === -1) setMember(sockary, index, 0);
+  return withoutSockport(outcome);
+}
+
+/** The index stays; the element tells that its socket is gone. */
+function withoutSockport(outcome: Outcome): Outcome {
+  const { sockport: _gone, ...rest } = outcome;
+  return rest;
+}

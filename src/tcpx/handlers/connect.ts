@@ -1,0 +1,81 @@
+/** TCPOP_CONNECT (9) and the old connect (10); reference tcpx §2, §4, §9. */
+import { Deadline, NEVER, NOW } from '../../core/deadline.ts';
+import { IoError, UsageError } from '../../core/errors.ts';
+import type { Op } from '../../core/op.ts';
+import { Suspended } from '../../core/run.ts';
+import { readOp } from '../../net/ops.ts';
+import { type Call, type Outcome, succeeded } from '../call.ts';
+import { hasFlag } from '../flags.ts';
+import { type Runtime, timerDeadline } from '../runtime.ts';
+import type { StreamSocket } from '../sockets.ts';
+import { openStreamOp, portOf } from './open.ts';
+
+/** The longest greeting that the old connect stores into a dynamic variable. */
+const LONGEST_GREETING = 4096;
+
+export function* connectOp(runtime: Runtime, call: Call): Op<Outcome> {
+  if (hasFlag(call.flags, runtime.bits.async)) return yield* beginConnectOp(runtime, call);
+  const socket = runtime.sockets.add(yield* dialOp(runtime, call, timerDeadline(call)));
+  return { ...succeeded(0), sockport: socket.number };
+}
+
+/** Resolves, connects and, with TLS from the first byte, shakes hands: all within `until`. */
+function* dialOp(runtime: Runtime, call: Call, until: Deadline): Op<StreamSocket> {
+  const port = portOf(call, 1);
+  checkHostname(call.hostname);
+  const endpoint = yield* runtime.engine.connectOp(call.hostname, port, until);
+  return yield* openStreamOp(runtime, call, endpoint, 'client', until);
+}
+
+/** CONNECT with ASYNC: 1 connected, 0 on its way. The timer bounds only this call, not the attempt. */
+function* beginConnectOp(runtime: Runtime, call: Call): Op<Outcome> {
+  const dialing = new Suspended(dialOp(runtime, call, NEVER));
+  let done = false;
+  try {
+    done = yield* dialing.advanceOp(call.timer > 0 ? Deadline.after(call.timer) : NOW);
+  } catch (error) {
+    dialing.abandon();
+    throw error;
+  }
+  if (done) {
+    runtime.sockets.add(dialing.value);
+    return { ...succeeded(1), sockport: call.reserved };
+  }
+  runtime.sockets.add({ kind: 'connecting', number: call.reserved, tasks: new Set(), dialing });
+  return { ...succeeded(0), sockport: call.reserved };
+}
+
+/** The old connect also waits for the first message of the server, which the old TCPSRV sends on accepting. */
+export function* connectOldOp(runtime: Runtime, call: Call): Op<Outcome> {
+  if (hasFlag(call.flags, runtime.bits.async)) return yield* beginConnectOp(runtime, call);
+  const until = timerDeadline(call);
+  const socket = yield* dialOp(runtime, call, until);
+  let greeted = false;
+  try {
+    const { bytes, dynamic } = call.buffer;
+    const into = dynamic ? new Uint8Array(LONGEST_GREETING) : bytes.subarray(0, call.buffer.size);
+    if (into.length === 0) throw new UsageError('the buffer has no room for the greeting of the server');
+    const count = yield* readOp(socket.endpoint, into, until);
+    if (count === 'timeout') throw new IoError('ETIMEDOUT', 'greeting of the server');
+    if (count === 0) throw new IoError('ECONNRESET', 'closed by the server before its greeting');
+    greeted = true;
+    socket.heard = true;
+    runtime.sockets.add(socket);
+    return { ...succeeded(0), sockport: socket.number, received: into.subarray(0, count) };
+  } finally {
+    if (!greeted) socket.endpoint.destroy();
+  }
+}
+
+/** RFC 1035 §2.3.4: a name has at most 255 octets. */
+const LONGEST_HOSTNAME = 255;
+
+/** @throws UsageError (EINVAL) that says what is wrong with the name */
+function checkHostname(hostname: string): void {
+  if (hostname === '') throw new UsageError('hostname is empty: CONNECT needs the name or address of a server');
+  if (hostname.includes('://')) throw new UsageError(`hostname is a bare name, without the scheme of '${hostname}'`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (/[\x00-\x20\x7f/]/.test(hostname) || hostname.length > LONGEST_HOSTNAME) {
+    throw new UsageError('hostname holds a character that no host name has, or is longer than 255');
+  }
+}

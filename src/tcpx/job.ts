@@ -1,0 +1,347 @@
+/**
+ * A job: the owner of sockets, and the XCALL that works on them.
+ *
+ * A call takes one of three ways. On the native engine it runs in the calling thread, blocking or not. On the Node engine
+ * an asynchronous call runs on the caller's event loop, a synchronous one in the worker of the thread; a socket stays
+ * where it was opened, and later calls find it there (design §2.3, §2.10).
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isVariable } from '../basic/index.ts';
+import { UsageError } from '../core/errors.ts';
+import { Tracer } from '../core/trace.ts';
+import { Poller } from '../native/poller.ts';
+import type { Engine, EngineName } from '../net/endpoint.ts';
+import { Bridge } from '../sync/bridge.ts';
+import { tlsSettings } from '../tls/settings.ts';
+import type { Call, Outcome } from './call.ts';
+import { chooseEngine } from './engines.ts';
+import { factsOf, type SocketFacts } from './facts.ts';
+import { type Argument, detached, type Frame, writeBack } from './frame.ts';
+import { runtimeSync, runtimeTask } from './host.ts';
+import { errmsgOutcome, type LastStatus } from './handlers/errmsg.ts';
+import { type JobOptions, type JobSettings, parseJobOptions } from './options.ts';
+import { type Opcode, opcodeOf } from './opcodes.ts';
+import { closeRuntime, type Runtime } from './runtime.ts';
+import { type Routine, routineNamed } from './routines.ts';
+import { SecretFilter } from './secrets.ts';
+import { MAX_SOCKET_NUMBER, SocketTable } from './sockets.ts';
+import { CallError, inFamily, outcomeOf, refused } from './status.ts';
+import { callLine, hexDump } from './trace-line.ts';
+import type { CallAnswer, Question } from './worker-protocol.ts';
+
+/** Options of one asynchronous call, as its last argument. */
+export interface CallOptions {
+  /** Ends the call with STATUS -125; the promise resolves like any other. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Xcall {
+  /**
+   * Calls a routine and blocks until it has finished, like the original. Results are written to the variables.
+   *
+   * @throws UsageError only when there is no variable for STATUS, or no such routine
+   */
+  (routine: string, ...args: Argument[]): number;
+  /** The same call with the same results; the event loop stays free. Resolves to STATUS. */
+  async(routine: string, ...args: (Argument | CallOptions)[]): Promise<number>;
+}
+
+let poller: Poller | undefined;
+let bridge: Bridge<Question, CallAnswer> | undefined;
+let nextJob = 1;
+
+/** The worker of this thread, started on first use. */
+function threadBridge(): Bridge<Question, CallAnswer> {
+  bridge ??= new Bridge(new URL('./worker.js', import.meta.url));
+  return bridge;
+}
+
+/** What the job knows of sockets that live in the worker. */
+interface WorkerSide {
+  readonly bridge: Bridge<Question, CallAnswer>;
+  readonly job: number;
+  readonly sockets: Map<number, SocketFacts>;
+}
+
+export class Job {
+  readonly xcall: Xcall;
+  /** Why this engine was taken. */
+  readonly engineReason: string;
+  readonly #settings: JobSettings;
+  readonly #engine: Engine;
+  readonly #runtime: Runtime;
+  readonly #tracer: Tracer;
+  readonly #secrets = new Map<number, SecretFilter>();
+  readonly #lastReady = new WeakMap<ArrayBufferLike, number>();
+  #worker: WorkerSide | null = null;
+  #last: LastStatus | null = null;
+  #nextNumber = 1;
+  #closed = false;
+
+  /** @throws UsageError, EngineError */
+  constructor(options: JobOptions = {}) {
+    this.#settings = parseJobOptions(options);
+    const { engine, reason } = chooseEngine(this.#settings.engine);
+    this.#engine = engine;
+    this.engineReason = reason;
+    const { assumptions, bits, bind, tls, trace, traceFile } = this.#settings;
+    this.#tracer = new Tracer({ topics: trace, file: traceFile });
+    this.#runtime = {
+      assumptions,
+      bits,
+      bind,
+      engine,
+      tls: tlsSettings(tls),
+      sockets: new SocketTable(),
+      keptListeners: new Map(),
+      detail: (line) => {
+        if (this.#tracer.detail) this.#tracer.line(line);
+      },
+    };
+    if (tls.verify === 'none' && this.#tracer.calls) this.#tracer.line('TLS certificates are not verified (tls.verify none)');
+    const xcall = (routine: string, ...args: Argument[]): number => this.#call(routine, args);
+    xcall.async = (routine: string, ...args: (Argument | CallOptions)[]) => this.#callAsync(routine, args);
+    this.xcall = xcall;
+  }
+
+  get engine(): EngineName {
+    return this.#engine.name;
+  }
+
+  /** The job's last STATUS with what happened; null before the first call. */
+  get lastStatus(): LastStatus | null {
+    return this.#last;
+  }
+
+  /**
+   * What is known of a socket: addresses, state, and the facts of its TLS session.
+   *
+   * @throws UsageError when the job has no such socket
+   */
+  socket(number: number): SocketFacts {
+    const local = this.#runtime.sockets.peek(number);
+    const facts = local === undefined ? this.#worker?.sockets.get(number) : factsOf(local, this.#engine.name);
+    if (facts === undefined) throw new UsageError(`this job has no socket ${number}`);
+    return facts;
+  }
+
+  /** The numbers of the open sockets. */
+  get sockets(): number[] {
+    return [...this.#runtime.sockets.all().map(({ number }) => number), ...(this.#worker?.sockets.keys() ?? [])];
+  }
+
+  /** Closes all sockets at once; pending calls end with -125. Later calls give -9. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeRuntime(this.#runtime);
+    if (this.#worker !== null) {
+      this.#worker.bridge.request({ kind: 'close', job: this.#worker.job });
+      this.#worker.sockets.clear();
+      this.#worker = null;
+    }
+    this.#tracer.close();
+  }
+
+  #call(name: string, args: readonly Argument[]): number {
+    const routine = routineNamed(name);
+    const started = this.#tracer.calls ? performance.now() : 0;
+    const frame = this.#frame(routine, args);
+    if (typeof frame === 'number') return frame;
+    const opcode = opcodeOf(frame.call.opcode);
+    return this.#finish(routine, opcode, frame, this.#run(opcode, frame.call), started);
+  }
+
+  async #callAsync(name: string, given: readonly (Argument | CallOptions)[]): Promise<number> {
+    const routine = routineNamed(name);
+    const started = this.#tracer.calls ? performance.now() : 0;
+    const { args, signal } = splitOptions(given);
+    const frame = this.#frame(routine, args);
+    if (typeof frame === 'number') return frame;
+    const opcode = opcodeOf(frame.call.opcode);
+    const outcome = await this.#runAsync(opcode, frame.call, signal);
+    // A program that polls must not keep the event loop from everything else.
+    if (outcome.status === AGAIN || (opcode?.flags === 'unused' && outcome.status === 0)) await nextTurn();
+    return this.#finish(routine, opcode, frame, outcome, started);
+  }
+
+  #frame(routine: Routine, args: readonly Argument[]): Frame | number {
+    const { settings, last } = { settings: this.#settings, last: this.#lastReady };
+    try {
+      return routine.frame(args, settings, this.#reserve(), last);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      const status = args[routine.shape.status];
+      if (!isVariable(status)) throw error;
+      return this.#refuse(error, status);
+    }
+  }
+
+  /** A call whose arguments make no sense: only STATUS is written. */
+  #refuse(error: UsageError, status: Argument & object): number {
+    const outcome = outcomeOf(error instanceof CallError ? error : error, this.#settings.assumptions);
+    const number = inFamily(outcome.status, outcome.origin, this.#settings.statusFamily);
+    this.#last = { status: number, origin: outcome.origin, text: outcome.text };
+    status.writeNumber(number);
+    return number;
+  }
+
+  /** A number for a socket that a call may open; numbers come round again after 16 million. */
+  #reserve(): number {
+    do {
+      const number = this.#nextNumber;
+      this.#nextNumber = number >= MAX_SOCKET_NUMBER ? 1 : number + 1;
+      if (!this.#runtime.sockets.has(number) && !this.#worker?.sockets.has(number)) return number;
+    } while (true);
+  }
+
+  #run(opcode: Opcode | undefined, call: Call): Outcome {
+    if (this.#closed) return refused('EBADF', 'the job is closed');
+    if (opcode?.name === 'ERRMSG') return this.#errmsg(call);
+    if (this.#engine.name === 'gnutls' || opcode === undefined) {
+      poller ??= new Poller();
+      return runtimeSync(this.#runtime, call, poller);
+    }
+    if (!opcode.opens && this.#livesHere(call)) {
+      return refused(
+        'EOPNOTSUPP',
+        'this socket lives on the event loop, because an asynchronous call opened it: ' +
+          "call asynchronously, or create the job with home: 'worker'",
+      );
+    }
+    const side = this.#workerSide();
+    const answer = side.bridge.request({ kind: 'call', job: side.job, call: detached(call, opcode) });
+    return this.#take(side, call, answer);
+  }
+
+  async #runAsync(opcode: Opcode | undefined, call: Call, signal: AbortSignal | undefined): Promise<Outcome> {
+    if (this.#closed) return refused('EBADF', 'the job is closed');
+    if (signal?.aborted) return refused('ECANCELED', 'the call was cancelled before it began');
+    if (opcode === undefined) return runtimeTask(this.#runtime, call);
+    if (opcode.name === 'ERRMSG') return this.#errmsg(call);
+    if (this.#engine.name === 'gnutls' || !this.#goesToWorker(opcode, call)) {
+      return await runtimeTask(this.#runtime, detached(call, opcode), signal);
+    }
+    const side = this.#workerSide();
+    const question: Question = { kind: 'call', job: side.job, call: detached(call, opcode) };
+    return this.#take(side, call, await side.bridge.requestAsync(question, signal));
+  }
+
+  #goesToWorker(opcode: Opcode, call: Call): boolean {
+    if (call.sockary === null && opcode.opens && call.sockport !== -1) {
+      const given = this.#worker?.sockets.get(call.sockport);
+      // ACCEPT with ASYNC works on a listening socket, which stays where it is.
+      const onListener = opcode.name === 'ACCEPT' && given?.kind === 'listener';
+      return this.#settings.home === 'worker' || (onListener && !this.#runtime.sockets.has(call.sockport));
+    }
+    if (call.sockary !== null) {
+      return this.#settings.home === 'worker' || members(call.sockary).some((number) => this.#worker?.sockets.has(number));
+    }
+    return this.#worker?.sockets.has(call.sockport) ?? false;
+  }
+
+  /** Whether a synchronous call would have to wait for a socket of its own thread's event loop. */
+  #livesHere(call: Call): boolean {
+    const { sockets } = this.#runtime;
+    if (sockets.size === 0) return false;
+    return call.sockary === null ? sockets.has(call.sockport) : members(call.sockary).some((number) => sockets.has(number));
+  }
+
+  #workerSide(): WorkerSide {
+    if (this.#worker !== null) return this.#worker;
+    const side: WorkerSide = { bridge: threadBridge(), job: nextJob, sockets: new Map() };
+    nextJob += 1;
+    const { assumptions, bits, bind, tls } = this.#settings;
+    side.bridge.request({
+      kind: 'open',
+      job: side.job,
+      tls,
+      options: { assumptions, bits, bind },
+      detail: this.#tracer.detail,
+    });
+    this.#worker = side;
+    return side;
+  }
+
+  #take(side: WorkerSide, call: Call, answer: CallAnswer): Outcome {
+    for (const facts of answer.sockets) side.sockets.set(facts.number, facts);
+    for (const number of answer.gone) side.sockets.delete(number);
+    for (const line of answer.lines) this.#tracer.line(line);
+    if (call.sockary !== null && answer.sockary !== null) call.sockary.set(answer.sockary);
+    return answer.outcome;
+  }
+
+  #errmsg(call: Call): Outcome {
+    return errmsgOutcome(call, this.#settings, this.#last, this.#settings.statusFamily);
+  }
+
+  #finish(routine: Routine, opcode: Opcode | undefined, frame: Frame, outcome: Outcome, started: number): number {
+    const { call } = frame;
+    const explains = opcode?.name === 'ERRMSG';
+    const { statusFamily, assumptions, bits } = this.#settings;
+    const status = explains ? outcome.status : inFamily(outcome.status, outcome.origin, statusFamily);
+    if (!explains) this.#last = { status, origin: outcome.origin, text: outcome.text };
+    if (call.sockary !== null && opcode?.name === 'CHECK' && outcome.sockport !== undefined) {
+      this.#lastReady.set(call.sockary.buffer, outcome.sockport);
+    }
+    if (this.#tracer.calls) {
+      this.#dump(opcode, call, outcome);
+      const elapsed = performance.now() - started;
+      this.#tracer.line(callLine(routine.name, opcode, call, bits, outcome, status, elapsed));
+    }
+    routine.finish?.(frame, opcode, status);
+    if (assumptions.answerInFlags && status >= 0 && (opcode?.name === 'CHECK' || opcode?.name === 'CHKQTY')) {
+      frame.flags?.writeNumber(status);
+    }
+    if (explains) frame.buffer?.writeReceived(outcome.received ?? NO_BYTES);
+    else writeBack(frame, outcome, status);
+    return status;
+  }
+
+  /** Hex dumps of what a READ or WRITE moved; without the topic `data` secrets are replaced. */
+  #dump(opcode: Opcode | undefined, call: Call, outcome: Outcome): void {
+    if (!this.#tracer.detail || outcome.status <= 0) return;
+    let filter = this.#secrets.get(call.sockport);
+    if (filter === undefined) {
+      filter = new SecretFilter();
+      this.#secrets.set(call.sockport, filter);
+    }
+    const open = this.#tracer.topics.has('data');
+    if (opcode?.buffer === 'sent') {
+      const bytes = call.buffer.bytes.subarray(0, outcome.status);
+      const shown = filter.sent(bytes);
+      for (const line of hexDump('>', open ? bytes : shown)) this.#tracer.line(line);
+    } else if (opcode?.buffer === 'received' && outcome.received !== undefined) {
+      filter.received(outcome.received);
+      for (const line of hexDump('<', outcome.received)) this.#tracer.line(line);
+    } else if (opcode?.name === 'CLOSE') this.#secrets.delete(call.sockport);
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+const AGAIN = -11;
+
+/** The socket numbers in an array. */
+function members(sockary: Uint8Array): number[] {
+  const numbers: number[] = [];
+  for (let at = 0; at + 4 <= sockary.length; at += 4) {
+    const number = (sockary[at] ?? 0) | ((sockary[at + 1] ?? 0) << 8) | ((sockary[at + 2] ?? 0) << 16);
+    if (number !== 0) numbers.push(number);
+  }
+  return numbers;
+}
+
+function splitOptions(given: readonly (Argument | CallOptions)[]): { args: Argument[]; signal: AbortSignal | undefined } {
+  const args: Argument[] = [];
+  let signal: AbortSignal | undefined;
+  for (const argument of given) {
+    if (typeof argument === 'object' && !isVariable(argument)) signal = (argument as CallOptions).signal;
+    else args.push(argument as Argument);
+  }
+  return { args, signal };
+}
+
+/** Makes a job. See {@link JobOptions}. */
+export function createJob(options: JobOptions = {}): Job {
+  return new Job(options);
+}

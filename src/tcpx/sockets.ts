@@ -1,0 +1,98 @@
+/** A job's sockets. They outlive the program that opened them and end with CLOSE or with the job. */
+import type { Op } from '../core/op.ts';
+import { IoError } from '../core/errors.ts';
+import type { Suspended, Task } from '../core/run.ts';
+import type { Endpoint, Listener, PlainEndpoint, TlsRole } from '../net/endpoint.ts';
+
+/** Where an upgrade stands (reference tcpx §8). */
+export type UpgradeState = 'plain' | 'starttls-pending' | 'tls';
+
+interface SocketBase {
+  readonly number: number;
+  /** Calls in progress on it; CLOSE ends them. */
+  readonly tasks: Set<Task<unknown>>;
+}
+
+export interface StreamSocket extends SocketBase {
+  readonly kind: 'stream';
+  readonly role: TlsRole;
+  readonly blocking: boolean;
+  /** The name that CONNECT was given: what STARTTLS verifies. */
+  readonly host: string;
+  readonly priority: string;
+  endpoint: Endpoint;
+  state: UpgradeState;
+  /** The connection in clear that STARTTLS may upgrade; null when the socket is in any other state. */
+  upgradable: PlainEndpoint | null;
+  reading: boolean;
+  writing: boolean;
+  /** Whether the peer has ever sent a byte. */
+  heard: boolean;
+}
+
+export interface ListenerSocket extends SocketBase {
+  readonly kind: 'listener';
+  readonly listener: Listener;
+}
+
+/** An asynchronous CONNECT on its way; CHECK takes it further. */
+export interface ConnectingSocket extends SocketBase {
+  readonly kind: 'connecting';
+  readonly dialing: Suspended<StreamSocket>;
+}
+
+export type TcpxSocket = StreamSocket | ListenerSocket | ConnectingSocket;
+
+/** Socket numbers fit in the three unsigned bytes of ST_SOCKARY (reference tcpx §11); 0 marks a free element there. */
+export const MAX_SOCKET_NUMBER = 0xffffff;
+
+export class SocketTable {
+  readonly #sockets = new Map<number, TcpxSocket>();
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  has(number: number): boolean {
+    return this.#sockets.has(number);
+  }
+
+  add<T extends TcpxSocket>(socket: T): T {
+    this.#sockets.set(socket.number, socket);
+    return socket;
+  }
+
+  /** @throws IoError EBADF when there is none with this number */
+  find(number: number): TcpxSocket {
+    const socket = this.#sockets.get(number);
+    if (socket === undefined) throw new IoError('EBADF', `socket ${number}`);
+    return socket;
+  }
+
+  peek(number: number): TcpxSocket | undefined {
+    return this.#sockets.get(number);
+  }
+
+  all(): TcpxSocket[] {
+    return [...this.#sockets.values()];
+  }
+
+  /** Takes a socket out of the table and ends the calls that wait on it. Its descriptor stays the caller's to close. */
+  remove(socket: TcpxSocket, current?: Task<unknown>): void {
+    if (this.#sockets.get(socket.number) === socket) this.#sockets.delete(socket.number);
+    for (const task of [...socket.tasks]) if (task !== current) task.cancel();
+  }
+}
+
+/** Closes in an orderly way: what was written is sent, close_notify included. */
+export function* closeSocketOp(socket: TcpxSocket): Op<void> {
+  if (socket.kind === 'stream') yield* socket.endpoint.closeOp();
+  else destroySocket(socket);
+}
+
+/** Releases the descriptor at once. */
+export function destroySocket(socket: TcpxSocket): void {
+  if (socket.kind === 'stream') socket.endpoint.destroy();
+  else if (socket.kind === 'listener') socket.listener.destroy();
+  else socket.dialing.abandon();
+}
