@@ -39,7 +39,9 @@ function xcall(name: string, inputs: string, ...args: Argument[]): void {
   const begun = performance.now();
   job.xcall('TCPX', ...args);
   const time = (performance.now() - begun).toFixed(2);
-  console.log(`${name.padEnd(9)} ${inputs.padEnd(44)} STATUS ${String(status.value).padStart(4)}  ${time.padStart(7)} ms`);
+  console.log(
+    `${name.padEnd(9)} ${inputs.padEnd(44)} STATUS ${String(status.value).padStart(4)}  ${time.padStart(7)} ms`,
+  );
   if (status.value < 0) fail(name);
 }
 
@@ -110,6 +112,8 @@ xcall('CLOSE', '', TCPOP_CLOSE, status, buffer, sock, TCPXFLG_TLS);
 job.close();
 
 const [mail] = (await delivered) as [{ message: string; recipients: string[]; secure: boolean }];
-console.log(`\nthe server took a message for ${mail.recipients.join(', ')}, ${mail.secure ? 'encrypted' : 'in clear'}:`);
+console.log(
+  `\nthe server took a message for ${mail.recipients.join(', ')}, ${mail.secure ? 'encrypted' : 'in clear'}:`,
+);
 console.log(mail.message.trimEnd().replace(/^/gm, '  '));
 server.postMessage('close');

@@ -18,7 +18,11 @@ const server = new SMTPServer({
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('end', () => {
       const recipients = session.envelope.rcptTo.map(({ address }) => address);
-      parentPort?.postMessage({ message: Buffer.concat(chunks).toString('latin1'), recipients, secure: session.secure });
+      parentPort?.postMessage({
+        message: Buffer.concat(chunks).toString('latin1'),
+        recipients,
+        secure: session.secure,
+      });
       callback(null, 'accepted');
     });
   },

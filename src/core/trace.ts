@@ -2,8 +2,9 @@
  * Traces: lines about calls and what happens below them. Where they go is decided here alone: standard error, a file,
  * and the diagnostics channel `tcpx:trace`.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+
 import { channel } from 'node:diagnostics_channel';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { UsageError } from './errors.ts';
 
 /**

@@ -3,7 +3,7 @@
  * freed when the policy and all sessions under it are gone.
  */
 import { TlsError, UsageError } from '../core/errors.ts';
-import { type Gnutls, GNUTLS_X509_FMT_PEM, loadGnutls } from '../native/gnutls.ts';
+import { GNUTLS_X509_FMT_PEM, type Gnutls, loadGnutls } from '../native/gnutls.ts';
 import type { Pointer } from '../native/libc.ts';
 import { GNUTLS_E } from '../tls/gnutls-errors.ts';
 import { DEFAULT_PRIORITY, type TlsSettings } from '../tls/settings.ts';
@@ -55,7 +55,8 @@ function trust(gnutls: Gnutls, credentials: Pointer, settings: TlsSettings): voi
     if (settings.verify === 'none') return;
     const count = gnutls.gnutls_certificate_set_x509_system_trust(credentials);
     // An empty store is not an error yet: the handshake will say which issuer it does not know.
-    if (count < 0 && count !== GNUTLS_E.UNIMPLEMENTED_FEATURE.code) check(gnutls, count, "the system's trusted certificates");
+    if (count < 0 && count !== GNUTLS_E.UNIMPLEMENTED_FEATURE.code)
+      check(gnutls, count, "the system's trusted certificates");
     return;
   }
   const count = gnutls.gnutls_certificate_set_x509_trust_mem(credentials, datum(settings.ca), GNUTLS_X509_FMT_PEM);

@@ -4,8 +4,8 @@ import { isIP } from 'node:net';
 import type { Deadline } from '../core/deadline.ts';
 import { IoError } from '../core/errors.ts';
 import { type BlockingCall, type Op, offloadOp, type Wake } from '../core/op.ts';
-import type { PlainEndpoint } from './endpoint.ts';
 import type { ResolvedAddress, SyncLookup } from '../native/resolve.ts';
+import type { PlainEndpoint } from './endpoint.ts';
 
 class Lookup implements BlockingCall {
   addresses: readonly ResolvedAddress[] | null = null;
@@ -38,7 +38,8 @@ class Lookup implements BlockingCall {
       this.#wakes = [];
       lookup(this.#host, { all: true, verbatim: true }, (error, found) => {
         if (!this.finished) {
-          if (error === null) this.addresses = found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
+          if (error === null)
+            this.addresses = found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
           else this.failure = new IoError('ENOENT', `name ${this.#host}`, { cause: error });
         }
         for (const waiting of this.#wakes?.splice(0) ?? []) waiting();

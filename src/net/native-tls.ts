@@ -7,7 +7,6 @@ import { Deadline } from '../core/deadline.ts';
 import { TlsError } from '../core/errors.ts';
 import { type Op, waitOp } from '../core/op.ts';
 import {
-  type Gnutls,
   GNUTLS_A_NO_RENEGOTIATION,
   GNUTLS_AL_WARNING,
   GNUTLS_CERT_REQUEST,
@@ -20,6 +19,7 @@ import {
   GNUTLS_SERVER,
   GNUTLS_SFLAGS_SESSION_TICKET,
   GNUTLS_SHUT_WR,
+  type Gnutls,
   loadGnutls,
 } from '../native/gnutls.ts';
 import { type Libc, loadLibc, type Pointer, SHUT_RD, SHUT_WR } from '../native/libc.ts';
@@ -38,9 +38,9 @@ import {
   WANT_WRITE,
 } from './endpoint.ts';
 import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
+import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
 import { type NativeEndpoint, nativeFits, type OwnedFd } from './native.ts';
 import { eventsOf } from './ops.ts';
-import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
 
 /** One TLS record's worth: GnuTLS gives at most a record per call. */
 const RECORD = 16_384;
@@ -127,7 +127,10 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #setUpServer(ticketKey: BigUint64Array): void {
     const { clientAuth, resume, cert, verify } = this.#settings;
     if (cert === null) {
-      throw new TlsError(GNUTLS_E.INSUFFICIENT_CREDENTIALS.code, 'a TLS server needs a certificate: set tls.cert and tls.key');
+      throw new TlsError(
+        GNUTLS_E.INSUFFICIENT_CREDENTIALS.code,
+        'a TLS server needs a certificate: set tls.cert and tls.key',
+      );
     }
     if (resume) this.#check(this.#gnutls.gnutls_session_ticket_enable_server(this.#session, ticketKey));
     if (clientAuth === 'none') return;

@@ -202,7 +202,6 @@ export class NativeEndpoint implements PlainEndpoint {
     const peeked = this.#libc.recv(this.fd, head, head.length, MSG_PEEK | MSG_DONTWAIT);
     return strayBytes(role, count, head.subarray(0, Math.max(0, peeked)));
   }
-
 }
 
 /**

@@ -63,7 +63,10 @@ export function secureContextOf(settings: TlsSettings, role: 'client' | 'server'
 
 function makeContext(settings: TlsSettings, role: 'client' | 'server', priority: string): tls.SecureContext {
   if (role === 'server' && settings.cert === null) {
-    throw new TlsError(GNUTLS_E.INSUFFICIENT_CREDENTIALS.code, 'a TLS server needs a certificate: set tls.cert and tls.key');
+    throw new TlsError(
+      GNUTLS_E.INSUFFICIENT_CREDENTIALS.code,
+      'a TLS server needs a certificate: set tls.cert and tls.key',
+    );
   }
   const { tickets, secureOptions, ...policy } = translatePriority(priority === '' ? DEFAULT_PRIORITY : priority);
   const ca = settings.ca === null ? (settings.verify === 'none' ? undefined : systemTrust()) : Buffer.from(settings.ca);

@@ -100,7 +100,8 @@ export class NodeTlsEndpoint implements TlsEndpoint {
       failed: (error) => this.#fail(error),
     });
     // A ClientHello that is already here belongs to the handshake; upgradeOp has let nothing else through.
-    for (let chunk = plain.readAhead.shift(); chunk !== undefined; chunk = plain.readAhead.shift()) this.#seam.push(chunk);
+    for (let chunk = plain.readAhead.shift(); chunk !== undefined; chunk = plain.readAhead.shift())
+      this.#seam.push(chunk);
     if (plain.ended) this.#plainEnded();
   }
 
@@ -150,7 +151,11 @@ export class NodeTlsEndpoint implements TlsEndpoint {
       this.#wakes.fire(READABLE);
     });
     socket.on('end', () => {
-      if (this.#cut) this.#failure ??= new TlsError(GNUTLS_E.PREMATURE_TERMINATION.code, gnutlsErrorText(GNUTLS_E.PREMATURE_TERMINATION.code));
+      if (this.#cut)
+        this.#failure ??= new TlsError(
+          GNUTLS_E.PREMATURE_TERMINATION.code,
+          gnutlsErrorText(GNUTLS_E.PREMATURE_TERMINATION.code),
+        );
       else this.#ended = true;
       this.#wakes.fireAll();
     });
@@ -234,7 +239,10 @@ export class NodeTlsEndpoint implements TlsEndpoint {
     if (clientAuth === 'none') return undefined;
     if (Object.keys(this.#socket.getPeerCertificate()).length === 0) {
       if (clientAuth === 'request') return undefined;
-      this.#failure = new TlsError(GNUTLS_E.CERTIFICATE_REQUIRED.code, gnutlsErrorText(GNUTLS_E.CERTIFICATE_REQUIRED.code));
+      this.#failure = new TlsError(
+        GNUTLS_E.CERTIFICATE_REQUIRED.code,
+        gnutlsErrorText(GNUTLS_E.CERTIFICATE_REQUIRED.code),
+      );
       return undefined;
     }
     // Node offers the result to tls.Server only; a handle without it counts as unverified.
@@ -315,7 +323,8 @@ export class NodeTlsEndpoint implements TlsEndpoint {
 
   write(from: Uint8Array): Transfer {
     if (this.#failure !== null) throw this.#failure;
-    if (this.#socket.writableEnded) throw new TlsError(GNUTLS_E.PUSH_ERROR.code, gnutlsErrorText(GNUTLS_E.PUSH_ERROR.code));
+    if (this.#socket.writableEnded)
+      throw new TlsError(GNUTLS_E.PUSH_ERROR.code, gnutlsErrorText(GNUTLS_E.PUSH_ERROR.code));
     const room = WRITE_BEHIND_LIMIT - this.#socket.writableLength;
     if (room <= 0) return WANT_WRITE;
     const chunk = Buffer.from(from.length <= room ? from : from.subarray(0, room));

@@ -207,7 +207,6 @@ export class NodeEndpoint implements PlainEndpoint {
     return count === 0 ? { count, head: NO_BYTES } : strayBytes(role, count, this.readAhead.peek(CLIENT_HELLO_HEAD));
   }
 
-
   /** From now on everything received goes to `diversion`. */
   divert(diversion: Diversion): void {
     this.#diversion = diversion;

@@ -22,7 +22,17 @@ export function factsOf(socket: TcpxSocket, engine: EngineName): SocketFacts {
   const { number, kind } = socket;
   if (kind === 'stream') {
     const { state, role, blocking, endpoint } = socket;
-    return { number, engine, kind, state, role, blocking, local: endpoint.local, remote: endpoint.remote, tls: endpoint.tls };
+    return {
+      number,
+      engine,
+      kind,
+      state,
+      role,
+      blocking,
+      local: endpoint.local,
+      remote: endpoint.remote,
+      tls: endpoint.tls,
+    };
   }
   const local = kind === 'listener' ? socket.listener.local : NOWHERE;
   const role = kind === 'listener' ? 'server' : 'client';
@@ -32,7 +42,8 @@ export function factsOf(socket: TcpxSocket, engine: EngineName): SocketFacts {
 /** The facts of a session in one line, for traces. */
 export function describeTls(number: number, tls: TlsInfo): string {
   const peer = tls.peer === null ? 'no certificate' : tls.peer.subject;
-  const verify = tls.verify.result === 'verified' ? 'verified' : `${tls.verify.result} ${tls.verify.reasons.join(', ')}`;
+  const verify =
+    tls.verify.result === 'verified' ? 'verified' : `${tls.verify.result} ${tls.verify.reasons.join(', ')}`;
   const parts = [tls.version, tls.suite, tls.group, tls.alpn === null ? null : `ALPN ${tls.alpn}`];
   if (tls.resumed) parts.push('resumed');
   return `sock ${number} ${tls.role} ${parts.filter((part) => part !== null).join(' ')}, peer ${peer} (${verify.trim()})`;

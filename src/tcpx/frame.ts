@@ -2,8 +2,7 @@
  * The arguments of an XCALL: from BASIC variables to a {@link Call}, and the outcome back. Outputs are written once, at
  * the end, so that a failure never leaves half of them changed.
  */
-import { isVariable, type Variable } from '../basic/index.ts';
-import { leadingNumber } from '../basic/index.ts';
+import { isVariable, leadingNumber, type Variable } from '../basic/index.ts';
 import { encodeLatin1 } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Call, CallBuffer, Outcome } from './call.ts';

@@ -4,8 +4,9 @@
  * `xcall` works on a default job, made on first use from the environment (TCPX_ENGINE, TCPX_TLS_VERIFY, TCPX_TRACE,
  * TCPX_TRACE_FILE). A program that needs other options makes its own with {@link createJob}.
  */
-import { type CallOptions, createJob, type Job, type Xcall } from './job.ts';
+
 import type { Argument } from './frame.ts';
+import { type CallOptions, createJob, type Job, type Xcall } from './job.ts';
 
 export {
   B,

@@ -17,15 +17,15 @@ import type { Call, Outcome } from './call.ts';
 import { chooseEngine } from './engines.ts';
 import { factsOf, type SocketFacts } from './facts.ts';
 import { type Argument, detached, type Frame, writeBack } from './frame.ts';
-import { runtimeSync, runtimeTask } from './host.ts';
 import { errmsgOutcome, type LastStatus } from './handlers/errmsg.ts';
-import { type JobOptions, type JobSettings, parseJobOptions } from './options.ts';
+import { runtimeSync, runtimeTask } from './host.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
-import { closeRuntime, type Runtime } from './runtime.ts';
+import { type JobOptions, type JobSettings, parseJobOptions } from './options.ts';
 import { type Routine, routineNamed } from './routines.ts';
+import { closeRuntime, type Runtime } from './runtime.ts';
 import { SecretFilter } from './secrets.ts';
 import { MAX_SOCKET_NUMBER, SocketTable } from './sockets.ts';
-import { CallError, inFamily, outcomeOf, refused } from './status.ts';
+import { inFamily, outcomeOf, refused } from './status.ts';
 import { callLine, hexDump } from './trace-line.ts';
 import type { CallAnswer, Question } from './worker-protocol.ts';
 
@@ -98,7 +98,8 @@ export class Job {
         if (this.#tracer.detail) this.#tracer.line(line);
       },
     };
-    if (tls.verify === 'none' && this.#tracer.calls) this.#tracer.line('TLS certificates are not verified (tls.verify none)');
+    if (tls.verify === 'none' && this.#tracer.calls)
+      this.#tracer.line('TLS certificates are not verified (tls.verify none)');
     const xcall = (routine: string, ...args: Argument[]): number => this.#call(routine, args);
     xcall.async = (routine: string, ...args: (Argument | CallOptions)[]) => this.#callAsync(routine, args);
     this.xcall = xcall;
@@ -161,14 +162,13 @@ export class Job {
     const opcode = opcodeOf(frame.call.opcode);
     const outcome = await this.#runAsync(opcode, frame.call, signal);
     // A program that polls must not keep the event loop from everything else.
-    if (outcome.status === AGAIN || (opcode?.flags === 'unused' && outcome.status === 0)) await nextTurn();
+    if (outcome.status === AGAIN || (outcome.status === 0 && POLLING.has(opcode?.name ?? ''))) await nextTurn();
     return this.#finish(routine, opcode, frame, outcome, started);
   }
 
   #frame(routine: Routine, args: readonly Argument[]): Frame | number {
-    const { settings, last } = { settings: this.#settings, last: this.#lastReady };
     try {
-      return routine.frame(args, settings, this.#reserve(), last);
+      return routine.frame(args, this.#settings, this.#reserve(), this.#lastReady);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       const status = args[routine.shape.status];
@@ -179,7 +179,7 @@ export class Job {
 
   /** A call whose arguments make no sense: only STATUS is written. */
   #refuse(error: UsageError, status: Argument & object): number {
-    const outcome = outcomeOf(error instanceof CallError ? error : error, this.#settings.assumptions);
+    const outcome = outcomeOf(error, this.#settings.assumptions);
     const number = inFamily(outcome.status, outcome.origin, this.#settings.statusFamily);
     this.#last = { status: number, origin: outcome.origin, text: outcome.text };
     status.writeNumber(number);
@@ -188,11 +188,10 @@ export class Job {
 
   /** A number for a socket that a call may open; numbers come round again after 16 million. */
   #reserve(): number {
-    do {
-      const number = this.#nextNumber;
-      this.#nextNumber = number >= MAX_SOCKET_NUMBER ? 1 : number + 1;
-      if (!this.#runtime.sockets.has(number) && !this.#worker?.sockets.has(number)) return number;
-    } while (true);
+    let number = this.#nextNumber;
+    while (this.#runtime.sockets.has(number) || this.#worker?.sockets.has(number)) number = following(number);
+    this.#nextNumber = following(number);
+    return number;
   }
 
   #run(opcode: Opcode | undefined, call: Call): Outcome {
@@ -235,7 +234,9 @@ export class Job {
       return this.#settings.home === 'worker' || (onListener && !this.#runtime.sockets.has(call.sockport));
     }
     if (call.sockary !== null) {
-      return this.#settings.home === 'worker' || members(call.sockary).some((number) => this.#worker?.sockets.has(number));
+      return (
+        this.#settings.home === 'worker' || members(call.sockary).some((number) => this.#worker?.sockets.has(number))
+      );
     }
     return this.#worker?.sockets.has(call.sockport) ?? false;
   }
@@ -244,7 +245,9 @@ export class Job {
   #livesHere(call: Call): boolean {
     const { sockets } = this.#runtime;
     if (sockets.size === 0) return false;
-    return call.sockary === null ? sockets.has(call.sockport) : members(call.sockary).some((number) => sockets.has(number));
+    return call.sockary === null
+      ? sockets.has(call.sockport)
+      : members(call.sockary).some((number) => sockets.has(number));
   }
 
   #workerSide(): WorkerSide {
@@ -321,6 +324,13 @@ export class Job {
 const NO_BYTES = new Uint8Array(0);
 const AGAIN = -11;
 
+/** Opcodes that programs call in a loop until the answer changes. */
+const POLLING: ReadonlySet<string> = new Set(['CHECK', 'CHKQTY']);
+
+function following(number: number): number {
+  return number >= MAX_SOCKET_NUMBER ? 1 : number + 1;
+}
+
 /** The socket numbers in an array. */
 function members(sockary: Uint8Array): number[] {
   const numbers: number[] = [];
@@ -331,7 +341,10 @@ function members(sockary: Uint8Array): number[] {
   return numbers;
 }
 
-function splitOptions(given: readonly (Argument | CallOptions)[]): { args: Argument[]; signal: AbortSignal | undefined } {
+function splitOptions(given: readonly (Argument | CallOptions)[]): {
+  args: Argument[];
+  signal: AbortSignal | undefined;
+} {
   const args: Argument[] = [];
   let signal: AbortSignal | undefined;
   for (const argument of given) {

@@ -221,6 +221,9 @@ export function opcodeOf(code: number): Opcode | undefined {
 
 /** The row for a name such as `STARTTLS` or `TCPOP_STARTTLS`, in any case. */
 export function opcodeNamed(name: string): Opcode | undefined {
-  const bare = name.toUpperCase().replace("'", '_').replace(/^TCPOP_/, '');
+  const bare = name
+    .toUpperCase()
+    .replace("'", '_')
+    .replace(/^TCPOP_/, '');
   return OPCODES.find((opcode) => opcode.name === bare);
 }

@@ -44,7 +44,6 @@ export interface Routine {
   finish?(frame: Frame, opcode: Opcode | undefined, status: number): void;
 }
 
-
 /** Builds the frame of an argument list whose routine numbers its opcodes as TCPX does. */
 function frameOf(
   routine: string,
@@ -98,7 +97,18 @@ function frameOf(
 
 const TCPX: Routine = {
   name: 'TCPX',
-  shape: { opcode: 0, status: 1, buffer: 2, sockport: 3, flags: 4, timer: 5, hostname: 6, sockary: 7, least: 4, most: 8 },
+  shape: {
+    opcode: 0,
+    status: 1,
+    buffer: 2,
+    sockport: 3,
+    flags: 4,
+    timer: 5,
+    hostname: 6,
+    sockary: 7,
+    least: 4,
+    most: 8,
+  },
   frame(args, settings, reserved, lastReady) {
     const given = numberArgument(args[0]);
     const opcode = settings.opcodes === null ? given : (settings.opcodes.get(given) ?? Number.NaN);
@@ -117,11 +127,16 @@ function legacyCall(frame: Frame, args: readonly Argument[], flagsAt: number, bl
   let changed: Partial<Call> = {};
   if (call.opcode === TCPOP_CHECK) changed = { timer: Math.max(0, Math.trunc(given * 1000)), flags: 0 };
   else if (call.opcode === TCPOP_READ) {
-    const most = Math.min(call.buffer.dynamic ? LEGACY_BUFFER : call.buffer.size, LEGACY_BUFFER, given > 0 ? given : LEGACY_BUFFER);
+    const most = Math.min(
+      call.buffer.dynamic ? LEGACY_BUFFER : call.buffer.size,
+      LEGACY_BUFFER,
+      given > 0 ? given : LEGACY_BUFFER,
+    );
     changed = { flags: 0, buffer: { ...call.buffer, size: most } };
   } else if (call.opcode === TCPOP_WRITE) {
     const count = given > 0 ? given : call.buffer.size;
-    if (count > LEGACY_BUFFER) throw new UsageError(`TCPCLI and TCPSRV send at most ${LEGACY_BUFFER} bytes, not ${count}`);
+    if (count > LEGACY_BUFFER)
+      throw new UsageError(`TCPCLI and TCPSRV send at most ${LEGACY_BUFFER} bytes, not ${count}`);
   } else if (flags === undefined) changed = { flags: blockingByDefault ? 1 : 0 };
   return { ...frame, call: { ...call, ...changed } };
 }
@@ -139,7 +154,18 @@ const TCPSRV_CODES: Readonly<Record<number, number>> = { ...LEGACY_DATA, 1: TCPO
 
 const TCPCLI: Routine = {
   name: 'TCPCLI',
-  shape: { opcode: 0, status: 1, buffer: 2, sockport: 3, flags: 5, timer: -1, hostname: 4, sockary: -1, least: 4, most: 6 },
+  shape: {
+    opcode: 0,
+    status: 1,
+    buffer: 2,
+    sockport: 3,
+    flags: 5,
+    timer: -1,
+    hostname: 4,
+    sockary: -1,
+    least: 4,
+    most: 6,
+  },
   frame(args, _settings, reserved, lastReady) {
     const code = TCPCLI_CODES[numberArgument(args[0])] ?? Number.NaN;
     return legacyCall(frameOf('TCPCLI', this.shape, args, code, reserved, lastReady), args, this.shape.flags, true);
@@ -148,7 +174,18 @@ const TCPCLI: Routine = {
 
 const TCPSRV: Routine = {
   name: 'TCPSRV',
-  shape: { opcode: 0, status: 1, buffer: 2, sockport: 3, flags: 4, timer: -1, hostname: -1, sockary: -1, least: 4, most: 5 },
+  shape: {
+    opcode: 0,
+    status: 1,
+    buffer: 2,
+    sockport: 3,
+    flags: 4,
+    timer: -1,
+    hostname: -1,
+    sockary: -1,
+    least: 4,
+    most: 5,
+  },
   frame(args, _settings, reserved, lastReady) {
     const code = TCPSRV_CODES[numberArgument(args[0])] ?? Number.NaN;
     return legacyCall(frameOf('TCPSRV', this.shape, args, code, reserved, lastReady), args, this.shape.flags, false);
@@ -176,4 +213,3 @@ export function routineNamed(name: string): Routine {
   }
   return routine;
 }
-

@@ -6,8 +6,8 @@
  */
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { IoError, TcpxError } from '../core/errors.ts';
-import { type Interest, type Op, READABLE, resumed } from '../core/op.ts';
 import type { Source } from '../core/op.ts';
+import { type Interest, type Op, READABLE, resumed } from '../core/op.ts';
 import { type Call, type Outcome, succeeded } from './call.ts';
 import { checkDeadline, isReady } from './handlers/check.ts';
 import type { Runtime } from './runtime.ts';
@@ -158,7 +158,8 @@ function* waitForAnyOp(runtime: Runtime, members: Members, until: Deadline): Op<
   const on: Interest[] = observer === null ? [] : [{ source: observer.source, events: READABLE }];
   for (const socket of members.unobserved) {
     const current = runtime.sockets.peek(socket.number);
-    if (current !== undefined && current.kind !== 'connecting') on.push({ source: sourceOf(current), events: READABLE });
+    if (current !== undefined && current.kind !== 'connecting')
+      on.push({ source: sourceOf(current), events: READABLE });
   }
   const connecting = members.unobserved.some(({ kind }) => kind === 'connecting');
   // An attempt in progress can only be taken further by trying: it is looked at from time to time.

@@ -1,6 +1,7 @@
 /** A job's sockets. They outlive the program that opened them and end with CLOSE or with the job. */
-import type { Op } from '../core/op.ts';
+
 import { IoError } from '../core/errors.ts';
+import type { Op } from '../core/op.ts';
 import type { Suspended, Task } from '../core/run.ts';
 import type { Endpoint, Listener, PlainEndpoint, TlsRole } from '../net/endpoint.ts';
 

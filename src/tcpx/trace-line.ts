@@ -5,7 +5,7 @@
  *
  * Contents never appear in them; hex dumps are a topic of their own.
  */
-import { type Call, type Outcome } from './call.ts';
+import type { Call, Outcome } from './call.ts';
 import { describeFlags, type FlagBits } from './flags.ts';
 import type { Opcode } from './opcodes.ts';
 
@@ -28,7 +28,8 @@ export function callLine(
   parts.push(`flags=${opcode?.flags === 'bits' ? describeFlags(call.flags, bits) : describeCount(call.flags, bits)}`);
   if (call.timer > 0) parts.push(`timer=${call.timer}`);
   if (call.hostname !== '' && opcode?.opens) parts.push(`hostname=${JSON.stringify(call.hostname)}`);
-  const moved = outcome.sockport === undefined ? '' : ` ${call.sockary === null ? 'sockport' : 'sockidx'}=${outcome.sockport}`;
+  const moved =
+    outcome.sockport === undefined ? '' : ` ${call.sockary === null ? 'sockport' : 'sockidx'}=${outcome.sockport}`;
   const text = status < 0 && outcome.text !== '' ? ` (${outcome.text})` : '';
   return `${routine} ${name}(${parts.join(', ')}) = ${status}${moved}${text} <${milliseconds.toFixed(3)} ms>`;
 }

@@ -1,9 +1,10 @@
 /** The worker that serves a thread's synchronous calls on the Node engine: its event loop is where the sockets live. */
-import { runtimeTask } from './host.ts';
+
 import { nodeEngine } from '../net/node-engine.ts';
 import { serve } from '../sync/serve.ts';
 import { tlsSettings } from '../tls/settings.ts';
-import { type SocketFacts, factsOf } from './facts.ts';
+import { factsOf, type SocketFacts } from './facts.ts';
+import { runtimeTask } from './host.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
 import { SocketTable } from './sockets.ts';
 import type { CallAnswer, Question } from './worker-protocol.ts';

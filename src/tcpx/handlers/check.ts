@@ -44,7 +44,11 @@ function settledCheck(runtime: Runtime, endpoint: Endpoint): Outcome {
 
 /** The socket stays open: a WRITE may still work on a connection that the peer has half closed. */
 function closedByPeer(runtime: Runtime): Outcome {
-  return { status: runtime.assumptions.closedCheck, origin: 'tcpx', text: 'the peer has closed and everything was read' };
+  return {
+    status: runtime.assumptions.closedCheck,
+    origin: 'tcpx',
+    text: 'the peer has closed and everything was read',
+  };
 }
 
 /** Takes an asynchronous CONNECT further: the first 1 means "connected", not "data available". */

@@ -5,8 +5,8 @@ import type { Op } from '../../core/op.ts';
 import type { PlainEndpoint, TlsRole } from '../../net/endpoint.ts';
 import { upgradeOp } from '../../net/ops.ts';
 import type { Call } from '../call.ts';
-import { hasFlag } from '../flags.ts';
 import { describeTls } from '../facts.ts';
+import { hasFlag } from '../flags.ts';
 import type { Runtime } from '../runtime.ts';
 import type { StreamSocket } from '../sockets.ts';
 

@@ -51,7 +51,9 @@ function* receiveOp(
 ): Op<number | 'timeout'> {
   const { endpoint, blocking } = socket;
   if (call.timer > 0) {
-    return yield* count === 0 ? readOp(endpoint, into, timerDeadline(call)) : readFullyOp(endpoint, into, timerDeadline(call));
+    return yield* count === 0
+      ? readOp(endpoint, into, timerDeadline(call))
+      : readFullyOp(endpoint, into, timerDeadline(call));
   }
   if (blocking) return yield* count === 0 ? readOp(endpoint, into, NEVER) : readFullyOp(endpoint, into, NEVER);
   const received = yield* readOp(endpoint, into, NOW);
@@ -63,4 +65,3 @@ function nothingReceived(socket: StreamSocket): string {
   if (socket.heard || socket.state === 'tls' || socket.role === 'server') return 'nothing to read';
   return 'nothing received yet; a server that says nothing may expect TLS first: CONNECT with TCPXFLG_TLS';
 }
-

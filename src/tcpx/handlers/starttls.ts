@@ -33,4 +33,3 @@ export function* starttlsOp(runtime: Runtime, call: Call): Op<Outcome> {
     socket.writing = false;
   }
 }
-
