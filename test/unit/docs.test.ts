@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { withTables } from '../../scripts/docs.ts';
+import * as ashellDef from '../../ashell.def.ts';
+import { OPCODES, opcodeNamed, opcodeOf } from '../../src/tcpx/opcodes.ts';
+
+it('has the tables of the source in the README (npm run docs)', () => {
+  const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  expect(text).toContain('<!-- generated: opcodes -->');
+  expect(text).toContain('<!-- generated: assumptions -->');
+  expect(withTables(text)).toBe(text);
+});
+
+it('has a row with a handler for every opcode of ashell.def', () => {
+  const symbols = Object.entries(ashellDef).filter(([name]) => name.startsWith('TCPOP_'));
+  expect(symbols.length).toBe(OPCODES.length);
+  for (const [symbol, code] of symbols) {
+    const row = opcodeOf(Number(code));
+    expect(row?.symbol).toBe(symbol);
+    expect(opcodeNamed(symbol)).toBe(row);
+    expect(row?.handlerOp === null).toBe(symbol === 'TCPOP_ERRMSG');
+  }
+});
