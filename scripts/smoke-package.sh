@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Packs the package, installs it in an empty folder, with and without its optional dependency, and uses API and command.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+npm pack --silent --pack-destination "$work" >/dev/null
+tarball=$(echo "$work"/*.tgz)
+
+use() {
+  local folder="$work/$1"
+  shift
+  mkdir "$folder"
+  cd "$folder"
+  npm init -y >/dev/null
+  npm pkg set type=module allowScripts.koffi=true --json >/dev/null 2>&1 || true
+  npm install --silent "$@" "$tarball"
+  cat >use.mjs <<'PROGRAM'
+import { createServer } from 'node:net';
+import { createJob, engineReports, F, S, xcall } from 'tcpx';
+import { TCPOP_CLOSE, TCPOP_CONNECT, TCPOP_READ, TCPXFLG_BLOCK } from 'tcpx/ashell.def';
+
+const server = createServer((socket) => socket.end('hello'));
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const job = createJob();
+const status = F(), buffer = S(80), sock = F(server.address().port);
+await job.xcall.async('TCPX', TCPOP_CONNECT, status, buffer, sock, TCPXFLG_BLOCK, 5000, '127.0.0.1');
+await job.xcall.async('TCPX', TCPOP_READ, status, buffer, sock, 5, 5000);
+if (status.value !== 5 || buffer.value !== 'hello') throw new Error(`READ gave ${status.value} '${buffer.value}'`);
+await job.xcall.async('TCPX', TCPOP_CLOSE, status, buffer, sock);
+if (status.value !== 0 || sock.value !== -1) throw new Error(`CLOSE gave ${status.value}, sockport ${sock.value}`);
+job.close();
+server.close();
+const refused = F(1);
+xcall('TCPX', TCPOP_CONNECT, status, buffer, refused, TCPXFLG_BLOCK, 5000, '127.0.0.1');
+if (status.value !== -111) throw new Error(`CONNECT to a closed port gave ${status.value}`);
+console.log(`API: ${job.engine} engine, ${engineReports().map(({ name, available }) => `${name} ${available}`).join(', ')}`);
+PROGRAM
+  node use.mjs
+  npx --no-install tcpx --version
+  npx --no-install tcpx engines
+}
+
+(use whole)
+(use bare --omit=optional)
+# Without koffi a request for gnutls says what is missing.
+cd "$work/bare"
+if node -e 'import("tcpx").then(({ createJob }) => createJob({ engine: "gnutls" }))' 2>"$work/error"; then
+  echo 'engine gnutls was not refused without koffi' >&2
+  exit 1
+fi
+grep -q koffi "$work/error"
