@@ -2,8 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 const common = { pool: 'forks' as const, testTimeout: 30_000, hookTimeout: 60_000 };
 
+/** Where a machine-readable report goes, for whoever wants to count. */
+const report = process.env.VITEST_REPORT;
+
 export default defineConfig({
   test: {
+    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
     projects: [
       { test: { ...common, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       { test: { ...common, name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },

@@ -47,11 +47,14 @@ const SECTIONS: Readonly<Record<string, () => string>> = { opcodes: opcodeTable,
 
 /** The text with every generated section replaced: `<!-- generated: NAME -->` to `<!-- end -->`. */
 export function withTables(text: string): string {
-  return text.replace(/(<!-- generated: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g, (_all, begin: string, name: string, end: string) => {
-    const make = SECTIONS[name];
-    if (make === undefined) throw new Error(`there is no generated section '${name}'`);
-    return `${begin}\n${make()}\n\n${end}`;
-  });
+  return text.replace(
+    /(<!-- generated: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_all, begin: string, name: string, end: string) => {
+      const make = SECTIONS[name];
+      if (make === undefined) throw new Error(`there is no generated section '${name}'`);
+      return `${begin}\n${make()}\n\n${end}`;
+    },
+  );
 }
 
 if (process.argv[1]?.endsWith('docs.js')) {

@@ -14,6 +14,7 @@ beforeAll(async () => {
 });
 cleanUpAfterAll();
 
+// No line anchors where s_client prints: it writes session tickets and data into each other.
 const verified = /Verif(y return code: 0 \(ok\)|ication: OK)/;
 
 interop('postfix', ['postfix', 'openssl', 'root'], () => {
@@ -45,7 +46,7 @@ interop('postfix', ['postfix', 'openssl', 'root'], () => {
   it('speaks TLS from the first byte on the other port', async () => {
     const args = ['-crlf', '-ign_eof'];
     const result = await runOpensslClient({ pki, port: server.smtpsPort, args, input: 'QUIT\n' });
-    expect(result.output).toMatch(verified);
+    expect(result.output, server.log()).toMatch(verified);
     expect(result.output).toMatch(/220 localhost ESMTP/);
   });
 });
@@ -89,9 +90,9 @@ interop('gnutls-serv', ['gnutls-serv', 'gnutls-cli', 'openssl'], () => {
     const { port } = server;
     const gnutls = await runGnutlsCli({ pki, port, input: 'hello there\n', until: /^hello there$/m });
     expect(gnutls.output).toMatch(new RegExp(`Description: \\(TLS${version}[\\s\\S]*^hello there$`, 'm'));
-    const openssl = await runOpensslClient({ pki, port, input: 'hello again\n', until: /^hello again$/m });
+    const openssl = await runOpensslClient({ pki, port, input: 'hello again\n', until: /hello again/ });
     expect(openssl.output).toMatch(verified);
-    expect(openssl.output).toMatch(/^hello again$/m);
+    expect(openssl.output).toMatch(/hello again/);
     await server.stop();
   });
 
@@ -121,19 +122,19 @@ interop('openssl s_server', ['openssl', 'gnutls-cli'], () => {
   it.each(['1.2', '1.3'] as const)('turns lines round under TLS %s', async (version) => {
     const server = await startOpensslServer({ pki, version, identity: pki.chained });
     const { port } = server;
-    const gnutls = await runGnutlsCli({ pki, port, input: 'abc def\n', until: /^fed cba$/m });
+    const gnutls = await runGnutlsCli({ pki, port, input: 'abc def\n', until: /fed cba/ });
     expect(gnutls.output).toMatch(new RegExp(`Description: \\(TLS${version}[\\s\\S]*^fed cba$`, 'm'));
-    const openssl = await runOpensslClient({ pki, port, input: 'abc def\n', until: /^fed cba$/m });
-    expect(openssl.output).toMatch(/^fed cba$/m);
+    const openssl = await runOpensslClient({ pki, port, input: 'abc def\n', until: /fed cba/ });
+    expect(openssl.output).toMatch(/fed cba/);
     await server.stop();
   });
 
   it('wants a client certificate', async () => {
     const server = await startOpensslServer({ pki, clientCert: 'required' });
     const { port } = server;
-    const talk = { pki, port, input: 'abc def\n', until: /^fed cba$/m };
+    const talk = { pki, port, input: 'abc def\n', until: /fed cba/ };
     const mine = await runOpensslClient({ ...talk, args: ['-cert', pki.client.cert, '-key', pki.client.key] });
-    expect(mine.output).toMatch(/^fed cba$/m);
+    expect(mine.output).toMatch(/fed cba/);
     const { cert, key } = pki.unknownClient;
     const unknown = await runOpensslClient({ ...talk, args: ['-cert', cert, '-key', key] });
     expect(unknown.output).toMatch(/alert unknown ca/);

@@ -2,9 +2,9 @@
 // system service, configuration or mailbox is touched. Both need root, to run their parts as other users.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { type RunningProcess, runProcess, startProcess, tempDir, toolPath, withFreePorts } from './peer.ts';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RunningProcess, runProcess, startProcess, tempDir, withFreePorts } from './peer.ts';
 import type { Identity, PkiPaths } from './pki.ts';
 
 export interface Postfix {
@@ -47,7 +47,7 @@ export function startPostfix(pki: PkiPaths, { identity = pki.good }: MailServerO
     writeFileSync(at('config/dynamicmaps.cf'), '');
     // The queue's directories and their owners, as an installation would make them.
     for (const name of queueDirectories) mkdirSync(at(`queue/${name}`), { recursive: true, mode: 0o700 });
-    for (const name of ['pid']) chmodSync(at(`queue/${name}`), 0o755);
+    chmodSync(at('queue/pid'), 0o755);
     for (const name of ['public', 'maildrop']) chmodSync(at(`queue/${name}`), 0o730);
     const owned = queueDirectories.filter((name) => name !== 'pid').map((name) => at(`queue/${name}`));
     execFileSync('chown', ['postfix', at('data'), ...owned]);
@@ -64,7 +64,9 @@ export function startPostfix(pki: PkiPaths, { identity = pki.good }: MailServerO
       ready: { tcpPort: smtpsPort },
       env: { MAIL_CONFIG: at('config') },
     });
-    return { submissionPort, smtpsPort, log: () => master.output(), stop: () => master.stop() };
+    const file = at('mail.log');
+    const log = () => master.output() + (existsSync(file) ? readFileSync(file, 'latin1') : '');
+    return { submissionPort, smtpsPort, log, stop: () => master.stop() };
   });
 }
 
@@ -104,7 +106,8 @@ smtpd_tls_security_level = may
 smtpd_tls_session_cache_database =
 smtpd_tls_loglevel = 1
 tls_random_source = dev:/dev/urandom
-maillog_file = /dev/stdout
+maillog_file = ${directory}/mail.log
+maillog_file_prefixes = ${directory}
 `;
 }
 

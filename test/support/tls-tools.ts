@@ -60,8 +60,9 @@ export function startOpensslServer(options: OpensslServerOptions): Promise<TlsSe
   return serve(options.port, /ACCEPT/, 'openssl', (port) => [
     's_server',
     ...['-accept', `127.0.0.1:${port}`],
-    // -cert takes the leaf only, the rest of the file must be named again.
-    ...['-cert', identity.cert, '-cert_chain', identity.cert, '-key', identity.key, '-CAfile', pki.ca],
+    ...['-cert', identity.cert, '-key', identity.key, '-CAfile', pki.ca],
+    // -cert takes the leaf only, what follows must be named again.
+    ...(identity.cert === pki.chained.cert ? ['-cert_chain', pki.intermediate] : []),
     ...(mode === 'console' ? [] : [`-${mode}`]),
     ...(version === undefined ? [] : [`-tls${version.replace('.', '_')}`]),
     ...(clientCert === undefined ? [] : [clientCert === 'required' ? '-Verify' : '-verify', '3']),
