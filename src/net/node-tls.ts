@@ -9,7 +9,7 @@ import tls from 'node:tls';
 import { ByteQueue } from '../core/byte-queue.ts';
 import { Deadline } from '../core/deadline.ts';
 import { IoError, TlsError } from '../core/errors.ts';
-import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
+import { type Op, READABLE, WRITABLE } from '../core/op.ts';
 import { statusOfTlsFailure } from '../tls/codes.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, groupName, type TlsInfo, type VerifyResult } from '../tls/info.ts';
@@ -362,15 +362,14 @@ export class NodeTlsEndpoint implements TlsEndpoint {
   }
 
   *closeOp(): Op<void> {
+    let inBackground = false;
     try {
       if (this.#failure !== null) return;
       if (!this.#socket.writableEnded) this.#socket.end();
-      const until = Deadline.after(CLOSE_LINGER);
-      while (!this.#plain.socket.writableFinished && this.#failure === null) {
-        if ((yield* waitOp(this.#plain, WRITABLE, until)) === 'timeout') return;
-      }
+      inBackground = (yield* this.#plain.flushedOp(Deadline.after(CLOSE_LINGER))) === 'timeout';
     } finally {
-      this.destroy();
+      if (inBackground) this.#plain.lingerInBackground();
+      else this.destroy();
     }
   }
 

@@ -7,7 +7,7 @@ import { ByteQueue } from '../core/byte-queue.ts';
 import { Deadline } from '../core/deadline.ts';
 import { isErrnoName } from '../core/errno.ts';
 import { IoError } from '../core/errors.ts';
-import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
+import { type Op, READABLE, type WaitResult, WRITABLE, waitOp } from '../core/op.ts';
 import {
   type Address,
   type Direction,
@@ -19,7 +19,7 @@ import {
   WANT_READ,
   WANT_WRITE,
 } from './endpoint.ts';
-import { CLOSE_LINGER, READ_AHEAD_LIMIT, UNACCEPTED_LIMIT, WRITE_BEHIND_LIMIT } from './limits.ts';
+import { BACKGROUND_LINGER, CLOSE_LINGER, READ_AHEAD_LIMIT, UNACCEPTED_LIMIT, WRITE_BEHIND_LIMIT } from './limits.ts';
 import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
 import { Wakes } from './wakes.ts';
 
@@ -58,11 +58,7 @@ export class NodeEndpoint implements PlainEndpoint {
       this.#wakes.fireAll();
     });
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    socket.on('end', () => {
-      this.#ended = true;
-      this.#diversion?.end();
-      this.#wakes.fireAll();
-    });
+    socket.on('end', () => this.#confirmEnd());
     socket.on('drain', () => this.#wakes.fire(WRITABLE));
     socket.on('finish', () => {
       this.#finished = true;
@@ -93,6 +89,27 @@ export class NodeEndpoint implements PlainEndpoint {
     this.readAhead.push(chunk);
     if (this.readAhead.length >= READ_AHEAD_LIMIT) this.pause();
     this.#wakes.fire(READABLE);
+  }
+
+  /**
+   * libuv reports data and a reset that it finds together as the data and an ordinary end. Reading once more brings the
+   * reset to light; where Node has no handle to do that with, the end is taken as it is.
+   */
+  #confirmEnd(): void {
+    const { _handle: handle } = this.socket as { _handle?: { readStart?(): number } | null };
+    if (handle?.readStart === undefined) {
+      this.#end();
+      return;
+    }
+    handle.readStart();
+    setImmediate(() => setImmediate(() => this.#end()));
+  }
+
+  #end(): void {
+    if (this.#failure !== null) return;
+    this.#ended = true;
+    this.#diversion?.end();
+    this.#wakes.fireAll();
   }
 
   get local(): Address {
@@ -186,16 +203,31 @@ export class NodeEndpoint implements PlainEndpoint {
   }
 
   *closeOp(): Op<void> {
+    let inBackground = false;
     try {
       if (this.#failure !== null || !this.#connected) return;
       if (!this.socket.writableEnded) this.socket.end();
-      const until = Deadline.after(CLOSE_LINGER);
-      while (!this.#finished && this.#failure === null) {
-        if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') return;
-      }
+      inBackground = (yield* this.flushedOp(Deadline.after(CLOSE_LINGER))) === 'timeout';
     } finally {
-      this.destroy();
+      if (inBackground) this.lingerInBackground();
+      else this.destroy();
     }
+  }
+
+  /** Until the kernel has taken everything, the end of the stream included, or the connection broke. */
+  *flushedOp(until: Deadline): Op<WaitResult> {
+    while (!this.#finished && this.#failure === null) {
+      if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') return 'timeout';
+    }
+    return 'ready';
+  }
+
+  /** A peer that reads slowly still gets what WRITE has reported as sent. */
+  lingerInBackground(): void {
+    const end = setTimeout(() => this.destroy(), BACKGROUND_LINGER);
+    end.unref();
+    this.socket.once('finish', () => this.destroy());
+    this.socket.once('close', () => clearTimeout(end));
   }
 
   destroy(): void {

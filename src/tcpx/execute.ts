@@ -5,11 +5,11 @@
 import { UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
 import type { Call, Outcome } from './call.ts';
-import { hasFlag } from './flags.ts';
+import { type FlagBits, hasFlag } from './flags.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
 import type { Runtime } from './runtime.ts';
-import { checkSetOp, closeSetOp, firstFree, memberAt, setMember } from './sockary.ts';
-import { destroySocket } from './sockets.ts';
+import { checkSetOp, closeSetOp, firstFree, memberAt, numberAt, setMember } from './sockary.ts';
+import { destroySocket, type TcpxSocket } from './sockets.ts';
 import { CallError, isFatal, outcomeOf } from './status.ts';
 
 /** Never throws but for a bug. */
@@ -33,7 +33,7 @@ function* onSocketOp(runtime: Runtime, opcode: Opcode, call: Call): Op<Outcome> 
     const outcome = outcomeOf(error, runtime.assumptions);
     if (opcode.opens) return opensNothing(runtime, call, error) ? { ...outcome, sockport: -1 } : outcome;
     const socket = runtime.sockets.peek(call.sockport);
-    if (socket === undefined || !closesSocket(opcode, call, error)) return outcome;
+    if (socket === undefined || !closesSocket(opcode, socket, error)) return outcome;
     runtime.sockets.remove(socket);
     destroySocket(socket);
     return { ...outcome, sockport: -1 };
@@ -52,11 +52,23 @@ function opensNothing(runtime: Runtime, call: Call, error: unknown): boolean {
   return !accepts || isFatal(error);
 }
 
-function closesSocket(opcode: Opcode, call: Call, error: unknown): boolean {
+function closesSocket(opcode: Opcode, socket: TcpxSocket, error: unknown): boolean {
   // An upgrade that was cut short has left a connection that speaks neither clear nor TLS.
   if (opcode.name === 'STARTTLS' && !(error instanceof UsageError)) return true;
   if (opcode.name === 'CLOSE') return true;
-  return isFatal(error) && call.sockport !== -1;
+  if (socket.kind === 'connecting' && socket.dialing.done) return true;
+  return isFatal(error);
+}
+
+/**
+ * The number of the socket that a call is about; 0 for one that opens its own (its sockport is a port) and for a whole
+ * set. An index is looked up in its array.
+ */
+export function socketNumberOf(call: Call, bits: FlagBits): number {
+  const opcode = opcodeOf(call.opcode);
+  if (opcode === undefined || opcode.sockport === 'unused') return 0;
+  if (opcode.opens && !(opcode.name === 'ACCEPT' && hasFlag(call.flags, bits.async))) return 0;
+  return call.sockary === null ? call.sockport : numberAt(call.sockary, call.sockport);
 }
 
 /** The array form: argument 4 is an index; ACCEPT and CONNECT take a port and answer the index. */

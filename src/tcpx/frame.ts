@@ -114,3 +114,9 @@ export function detached(call: Call, opcode: Opcode): Call {
   const sent = call.flags > 0 && opcode.flags === 'count' ? Math.min(call.flags, buffer.bytes.length) : buffer.size;
   return { ...call, buffer: { ...buffer, bytes: buffer.bytes.slice(0, sent), size: Math.min(buffer.size, sent) } };
 }
+
+/** A detached call for another thread: no view drags the memory behind it along. */
+export function posted(call: Call, opcode: Opcode): Call {
+  const copy = detached(call, opcode);
+  return copy.sockary === null ? copy : { ...copy, sockary: copy.sockary.slice() };
+}

@@ -6,7 +6,7 @@
  * where it was opened, and later calls find it there (design §2.3, §2.10).
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isVariable } from '../basic/index.ts';
+import { isVariable, type Variable } from '../basic/index.ts';
 import { UsageError } from '../core/errors.ts';
 import { Tracer } from '../core/trace.ts';
 import { Poller } from '../native/poller.ts';
@@ -15,8 +15,9 @@ import { Bridge } from '../sync/bridge.ts';
 import { tlsSettings } from '../tls/settings.ts';
 import type { Call, Outcome } from './call.ts';
 import { chooseEngine } from './engines.ts';
+import { socketNumberOf } from './execute.ts';
 import { factsOf, type SocketFacts } from './facts.ts';
-import { type Argument, detached, type Frame, writeBack } from './frame.ts';
+import { type Argument, detached, type Frame, posted, writeBack } from './frame.ts';
 import { errmsgOutcome, type LastStatus } from './handlers/errmsg.ts';
 import { runtimeSync, runtimeTask } from './host.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
@@ -24,6 +25,7 @@ import { type JobOptions, type JobSettings, parseJobOptions } from './options.ts
 import { type Routine, routineNamed } from './routines.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
 import { SecretFilter } from './secrets.ts';
+import { memberNumbers } from './sockary.ts';
 import { MAX_SOCKET_NUMBER, SocketTable } from './sockets.ts';
 import { inFamily, outcomeOf, refused } from './status.ts';
 import { callLine, hexDump } from './trace-line.ts';
@@ -173,15 +175,16 @@ export class Job {
       if (!(error instanceof UsageError)) throw error;
       const status = args[routine.shape.status];
       if (!isVariable(status)) throw error;
-      return this.#refuse(error, status);
+      return this.#refuse(routine, error, status);
     }
   }
 
   /** A call whose arguments make no sense: only STATUS is written. */
-  #refuse(error: UsageError, status: Argument & object): number {
+  #refuse(routine: Routine, error: UsageError, status: Variable): number {
     const outcome = outcomeOf(error, this.#settings.assumptions);
     const number = inFamily(outcome.status, outcome.origin, this.#settings.statusFamily);
     this.#last = { status: number, origin: outcome.origin, text: outcome.text };
+    if (this.#tracer.calls) this.#tracer.line(`${routine.name} = ${number} (${outcome.text})`);
     status.writeNumber(number);
     return number;
   }
@@ -201,7 +204,7 @@ export class Job {
       poller ??= new Poller();
       return runtimeSync(this.#runtime, call, poller);
     }
-    if (!opcode.opens && this.#livesHere(call)) {
+    if (this.#livesHere(call)) {
       return refused(
         'EOPNOTSUPP',
         'this socket lives on the event loop, because an asynchronous call opened it: ' +
@@ -209,7 +212,7 @@ export class Job {
       );
     }
     const side = this.#workerSide();
-    const answer = side.bridge.request({ kind: 'call', job: side.job, call: detached(call, opcode) });
+    const answer = side.bridge.request({ kind: 'call', job: side.job, call: posted(call, opcode) });
     return this.#take(side, call, answer);
   }
 
@@ -218,36 +221,30 @@ export class Job {
     if (signal?.aborted) return refused('ECANCELED', 'the call was cancelled before it began');
     if (opcode === undefined) return runtimeTask(this.#runtime, call);
     if (opcode.name === 'ERRMSG') return this.#errmsg(call);
-    if (this.#engine.name === 'gnutls' || !this.#goesToWorker(opcode, call)) {
+    if (this.#engine.name === 'gnutls' || !this.#goesToWorker(call)) {
       return await runtimeTask(this.#runtime, detached(call, opcode), signal);
     }
     const side = this.#workerSide();
-    const question: Question = { kind: 'call', job: side.job, call: detached(call, opcode) };
+    const question: Question = { kind: 'call', job: side.job, call: posted(call, opcode) };
     return this.#take(side, call, await side.bridge.requestAsync(question, signal));
   }
 
-  #goesToWorker(opcode: Opcode, call: Call): boolean {
-    if (call.sockary === null && opcode.opens && call.sockport !== -1) {
-      const given = this.#worker?.sockets.get(call.sockport);
-      // ACCEPT with ASYNC works on a listening socket, which stays where it is.
-      const onListener = opcode.name === 'ACCEPT' && given?.kind === 'listener';
-      return this.#settings.home === 'worker' || (onListener && !this.#runtime.sockets.has(call.sockport));
-    }
-    if (call.sockary !== null) {
-      return (
-        this.#settings.home === 'worker' || members(call.sockary).some((number) => this.#worker?.sockets.has(number))
-      );
-    }
-    return this.#worker?.sockets.has(call.sockport) ?? false;
+  /** Whether an asynchronous call of the Node engine is forwarded: its sockets live in the worker, or will. */
+  #goesToWorker(call: Call): boolean {
+    if (this.#settings.home === 'worker') return true;
+    return this.#worker !== null && this.#numbersOf(call).some((number) => this.#worker?.sockets.has(number));
   }
 
   /** Whether a synchronous call would have to wait for a socket of its own thread's event loop. */
   #livesHere(call: Call): boolean {
     const { sockets } = this.#runtime;
-    if (sockets.size === 0) return false;
-    return call.sockary === null
-      ? sockets.has(call.sockport)
-      : members(call.sockary).some((number) => sockets.has(number));
+    return sockets.size > 0 && this.#numbersOf(call).some((number) => sockets.has(number));
+  }
+
+  /** The sockets that a call is about: the one it names, and all of its array. */
+  #numbersOf(call: Call): number[] {
+    const number = socketNumberOf(call, this.#settings.bits);
+    return call.sockary === null ? [number] : memberNumbers(call.sockary);
   }
 
   #workerSide(): WorkerSide {
@@ -329,16 +326,6 @@ const POLLING: ReadonlySet<string> = new Set(['CHECK', 'CHKQTY']);
 
 function following(number: number): number {
   return number >= MAX_SOCKET_NUMBER ? 1 : number + 1;
-}
-
-/** The socket numbers in an array. */
-function members(sockary: Uint8Array): number[] {
-  const numbers: number[] = [];
-  for (let at = 0; at + 4 <= sockary.length; at += 4) {
-    const number = (sockary[at] ?? 0) | ((sockary[at + 1] ?? 0) << 8) | ((sockary[at + 2] ?? 0) << 16);
-    if (number !== 0) numbers.push(number);
-  }
-  return numbers;
 }
 
 function splitOptions(given: readonly (Argument | CallOptions)[]): {

@@ -25,9 +25,20 @@ function capacity(sockary: Uint8Array): number {
   return Math.min(MOST_MEMBERS, Math.floor(sockary.length / ELEMENT) - 1);
 }
 
-function numberAt(sockary: Uint8Array, index: number): number {
+/** The socket number in an element; 0 for a free one and for an index outside. */
+export function numberAt(sockary: Uint8Array, index: number): number {
   const at = (index - 1) * ELEMENT;
   return (sockary[at] ?? 0) | ((sockary[at + 1] ?? 0) << 8) | ((sockary[at + 2] ?? 0) << 16);
+}
+
+/** All socket numbers in an array. */
+export function memberNumbers(sockary: Uint8Array): number[] {
+  const numbers: number[] = [];
+  for (let index = 1; index <= capacity(sockary); index += 1) {
+    const number = numberAt(sockary, index);
+    if (number !== 0) numbers.push(number);
+  }
+  return numbers;
 }
 
 /** @throws CallError for an index outside the array, IoError EBADF for a free element */

@@ -79,9 +79,9 @@ export class SocketTable {
   }
 
   /** Takes a socket out of the table and ends the calls that wait on it. Its descriptor stays the caller's to close. */
-  remove(socket: TcpxSocket, current?: Task<unknown>): void {
+  remove(socket: TcpxSocket): void {
     if (this.#sockets.get(socket.number) === socket) this.#sockets.delete(socket.number);
-    for (const task of [...socket.tasks]) if (task !== current) task.cancel();
+    for (const task of [...socket.tasks]) task.cancel();
   }
 }
 

@@ -65,7 +65,7 @@ function* acceptOneOp(runtime: Runtime, call: Call, listener: ListenerSocket): O
   const endpoint = yield* acceptOp(listener.listener, waits ? timerDeadline(call) : NEVER);
   if (endpoint === 'timeout') return 'timeout';
   // The timer always bounds the handshake: a client that says nothing would hold the server for ever.
-  return yield* openStreamOp(runtime, call, endpoint, 'server', timerDeadline(call));
+  return yield* openStreamOp(runtime, call, endpoint, 'server', '', timerDeadline(call));
 }
 
 /** Sends what the buffer held; programs clear it when they want no greeting. None on a TLS connection. */

@@ -1,4 +1,5 @@
 /** TCPOP_CONNECT (9) and the old connect (10); reference tcpx §2, §4, §9. */
+import { domainToASCII } from 'node:url';
 import { Deadline, NEVER, NOW } from '../../core/deadline.ts';
 import { IoError, UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
@@ -22,9 +23,9 @@ export function* connectOp(runtime: Runtime, call: Call): Op<Outcome> {
 /** Resolves, connects and, with TLS from the first byte, shakes hands: all within `until`. */
 function* dialOp(runtime: Runtime, call: Call, until: Deadline): Op<StreamSocket> {
   const port = portOf(call, 1);
-  checkHostname(call.hostname);
-  const endpoint = yield* runtime.engine.connectOp(call.hostname, port, until);
-  return yield* openStreamOp(runtime, call, endpoint, 'client', until);
+  const host = hostOf(call.hostname);
+  const endpoint = yield* runtime.engine.connectOp(host, port, until);
+  return yield* openStreamOp(runtime, call, endpoint, 'client', host.replace(/\.$/, ''), until);
 }
 
 /** CONNECT with ASYNC: 1 connected, 0 on its way. The timer bounds only this call, not the attempt. */
@@ -70,12 +71,22 @@ export function* connectOldOp(runtime: Runtime, call: Call): Op<Outcome> {
 /** RFC 1035 §2.3.4: a name has at most 255 octets. */
 const LONGEST_HOSTNAME = 255;
 
-/** @throws UsageError (EINVAL) that says what is wrong with the name */
-function checkHostname(hostname: string): void {
+/**
+ * The name or address to connect to: an internationalised name in its ASCII form, an address without brackets.
+ *
+ * @throws UsageError (EINVAL) that says what is wrong with the name
+ */
+function hostOf(hostname: string): string {
   if (hostname === '') throw new UsageError('hostname is empty: CONNECT needs the name or address of a server');
   if (hostname.includes('://')) throw new UsageError(`hostname is a bare name, without the scheme of '${hostname}'`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\x00-\x20\x7f/]/.test(hostname) || hostname.length > LONGEST_HOSTNAME) {
     throw new UsageError('hostname holds a character that no host name has, or is longer than 255');
   }
+  if (/^\[[0-9A-Fa-f:.]+\]$/.test(hostname)) return hostname.slice(1, -1);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
+  if (/^[\x00-\x7f]*$/.test(hostname)) return hostname;
+  const ascii = domainToASCII(hostname);
+  if (ascii === '') throw new UsageError(`hostname '${hostname}' is not a valid internationalised name`);
+  return ascii;
 }

@@ -39,10 +39,10 @@ export function* openStreamOp(
   call: Call,
   endpoint: PlainEndpoint,
   role: TlsRole,
+  host: string,
   until: Deadline,
 ): Op<StreamSocket> {
   const state = upgradeStateOf(runtime, call);
-  const host = role === 'client' ? call.hostname : '';
   const priority = role === 'client' && state !== 'plain' ? Buffer.from(textOf(call)).toString('latin1') : '';
   const socket: StreamSocket = {
     kind: 'stream',
