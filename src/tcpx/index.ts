@@ -9,6 +9,7 @@ import type { Argument } from './frame.ts';
 import { type CallOptions, createJob, type Job, type Xcall } from './job.ts';
 
 export {
+  type ArrayVariable,
   B,
   builtInSymbols,
   dim,
@@ -16,10 +17,13 @@ export {
   I,
   isVariable,
   loadAshellDef,
+  type NumberVariable,
   parseAshellDef,
+  type RawVariable,
   resolveSymbol,
   S,
   type Sockary,
+  type StringVariable,
   type SymbolSet,
   sockary,
   type Variable,
