@@ -12,7 +12,10 @@ import type { Wait, Wake } from '../core/op.ts';
 import type { Waiter } from '../core/run.ts';
 import { lastErrno, loadLibc, systemError } from './libc.ts';
 
-/** Signals that Node or libuv handle without being asked to, and whose default action is not to end the process. */
+/**
+ * Signals that Node or libuv handle without being asked to, and whose default action is not to end the process. The first
+ * two never end a wait: a child's exit, and a resized terminal, which Node itself listens to.
+ */
 const INCIDENTAL = ['SIGCHLD', 'SIGWINCH', 'SIGURG', 'SIGCONT', 'SIGPROF', 'SIGIO', 'SIGUSR1'] as const;
 
 /** sigset_t of the C library: 1024 bits. */
@@ -20,10 +23,12 @@ const SIGSET_SIZE = 128;
 
 const masks = new Map<number, Uint8Array>();
 
-/** The mask for a wait: every incidental signal that has no listener, and a child's exit always. */
+const NEVER_ENDING: ReadonlySet<string> = new Set(INCIDENTAL.slice(0, 2));
+
+/** The mask for a wait: every incidental signal that has no listener, the first two always. */
 function waitMask(): Uint8Array {
-  let blocked = 1;
-  for (let index = 1; index < INCIDENTAL.length; index += 1) {
+  let blocked = 0b11;
+  for (let index = 2; index < INCIDENTAL.length; index += 1) {
     const name = INCIDENTAL[index];
     if (name !== undefined && process.listenerCount(name) === 0) blocked |= 1 << index;
   }
@@ -43,7 +48,7 @@ function waitMask(): Uint8Array {
 /** True when the program listens to a signal that could have ended a wait. */
 function listensToSignals(): boolean {
   return (Object.keys(constants.signals) as NodeJS.Signals[]).some(
-    (name) => name !== 'SIGCHLD' && process.listenerCount(name) > 0,
+    (name) => !NEVER_ENDING.has(name) && process.listenerCount(name) > 0,
   );
 }
 
