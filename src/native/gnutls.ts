@@ -48,8 +48,8 @@ export interface Gnutls {
   ): number;
   gnutls_certificate_server_set_request(session: Pointer, request: number): void;
   gnutls_certificate_get_peers(session: Pointer, count: Int32Array): Pointer | null;
-  gnutls_certificate_verify_peers3(session: Pointer, hostname: string | null, status: Int32Array): number;
-  gnutls_session_set_verify_cert(session: Pointer, hostname: Pointer | null, flags: number): void;
+  gnutls_certificate_verify_peers(session: Pointer, wanted: Pointer, elements: number, status: Int32Array): number;
+  gnutls_session_set_verify_cert2(session: Pointer, wanted: Pointer, elements: number, flags: number): void;
   gnutls_session_get_verify_cert_status(session: Pointer): number;
   // gnutls_handshake(3), gnutls_record_*(3), gnutls_bye(3)
   gnutls_handshake(session: Pointer): number;
@@ -143,8 +143,12 @@ function bind(): Gnutls {
     ]),
     gnutls_certificate_server_set_request: f('void gnutls_certificate_server_set_request(void *session, int request)'),
     gnutls_certificate_get_peers: f('void *gnutls_certificate_get_peers(void *session, void *count)'),
-    gnutls_certificate_verify_peers3: f('int gnutls_certificate_verify_peers3(void *session, str name, void *status)'),
-    gnutls_session_set_verify_cert: f('void gnutls_session_set_verify_cert(void *session, void *name, uint flags)'),
+    gnutls_certificate_verify_peers: f(
+      'int gnutls_certificate_verify_peers(void *session, void *wanted, uint elements, void *status)',
+    ),
+    gnutls_session_set_verify_cert2: f(
+      'void gnutls_session_set_verify_cert2(void *session, void *wanted, uint elements, uint flags)',
+    ),
     gnutls_session_get_verify_cert_status: f('uint gnutls_session_get_verify_cert_status(void *session)'),
     gnutls_handshake: f('int gnutls_handshake(void *session)'),
     gnutls_record_recv: f('long gnutls_record_recv(void *session, void *into, size_t length)'),

@@ -24,9 +24,9 @@ import {
 } from '../native/gnutls.ts';
 import { type Libc, loadLibc, type Pointer, SHUT_RD, SHUT_WR } from '../native/libc.ts';
 import { alertText, GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
-import { describePeer, groupName, type TlsInfo, type VerifyResult } from '../tls/info.ts';
+import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
 import type { TlsSettings } from '../tls/settings.ts';
-import { describeVerifyFailure, reasonsOfGnutlsStatus, type VerifyReason } from '../tls/verify.ts';
+import { describeVerifyFailure } from '../tls/verify.ts';
 import {
   type Address,
   type Direction,
@@ -38,6 +38,8 @@ import {
   WANT_WRITE,
 } from './endpoint.ts';
 import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
+import { negotiated, peerChain, requestedName, resumptionData } from './gnutls-facts.ts';
+import { VerifyRequest, verifyReasons } from './gnutls-verify.ts';
 import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
 import { type NativeEndpoint, nativeFits, type OwnedFd } from './native.ts';
 import { eventsOf } from './ops.ts';
@@ -62,8 +64,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
   readonly #host: string;
   readonly #sessionKey: string;
   #session: Pointer;
-  /** The C copy of the name that GnuTLS verifies: it keeps the address. */
-  #nameBlock: Pointer | null = null;
+  readonly #request: VerifyRequest;
   #info: TlsInfo | null = null;
   /** A record that GnuTLS holds and the kernel has not taken yet. */
   #unsent = false;
@@ -86,6 +87,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
     const flags = (role === 'client' ? GNUTLS_CLIENT : GNUTLS_SERVER) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL;
     this.#check(this.#gnutls.gnutls_init(out, flags));
     this.#session = Number(out[0]);
+    this.#request = new VerifyRequest(this.#gnutls, role === 'client' ? 'server' : 'client', this.#host);
     try {
       this.#check(this.#gnutls.gnutls_priority_set(this.#session, parsed));
       this.#check(this.#gnutls.gnutls_credentials_set(this.#session, GNUTLS_CRD_CERTIFICATE, credentials.address));
@@ -112,12 +114,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
         gnutls.gnutls_server_name_set(this.#session, GNUTLS_NAME_DNS, this.#host, Buffer.byteLength(this.#host)),
       );
     }
-    if (this.#settings.verify === 'full') {
-      const name = Buffer.from(`${this.#host}\0`, 'utf8');
-      this.#nameBlock = this.#libc.calloc(1, name.length);
-      this.#libc.memcpy(this.#nameBlock, name, name.length);
-      gnutls.gnutls_session_set_verify_cert(this.#session, this.#nameBlock, 0);
-    }
+    if (this.#settings.verify === 'full') this.#request.enforce(this.#session);
     if (!this.#settings.resume) return;
     const session = this.#settings.sessions.take(this.#sessionKey);
     // A session that the library does not want any more is simply not resumed.
@@ -136,9 +133,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
     if (clientAuth === 'none') return;
     const request = clientAuth === 'require' ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST;
     this.#gnutls.gnutls_certificate_server_set_request(this.#session, request);
-    if (clientAuth === 'require' && verify === 'full') {
-      this.#gnutls.gnutls_session_set_verify_cert(this.#session, null, 0);
-    }
+    if (clientAuth === 'require' && verify === 'full') this.#request.enforce(this.#session);
   }
 
   get fd(): number {
@@ -185,7 +180,10 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #handshakeError(code: number): TlsError {
     if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code) {
       const bits = this.#gnutls.gnutls_session_get_verify_cert_status(this.#session);
-      return new TlsError(code, describeVerifyFailure(reasonsOf(bits, this.#peerChain()), this.#host));
+      return new TlsError(
+        code,
+        describeVerifyFailure(verifyReasons(bits, peerChain(this.#gnutls, this.#session)), this.#host),
+      );
     }
     // The peer learns why, as OpenSSL does by itself.
     this.#gnutls.gnutls_alert_send_appropriate(this.#session, code);
@@ -331,22 +329,15 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   #keepSession(): void {
     if (this.#role !== 'client' || !this.#settings.resume || this.#info === null || this.#failure !== null) return;
-    const gnutls = this.#gnutls;
-    if ((gnutls.gnutls_session_get_flags(this.#session) & GNUTLS_SFLAGS_SESSION_TICKET) === 0) return;
-    const datum = new BigUint64Array(2);
-    if (gnutls.gnutls_session_get_data2(this.#session, datum) < 0) return;
-    const address = datum[0] ?? 0n;
-    const data = new Uint8Array(Number(BigInt.asUintN(32, datum[1] ?? 0n)));
-    this.#libc.memcpy(data, address, data.length);
-    this.#libc.free(address);
-    this.#settings.sessions.put(this.#sessionKey, data);
+    if ((this.#gnutls.gnutls_session_get_flags(this.#session) & GNUTLS_SFLAGS_SESSION_TICKET) === 0) return;
+    const data = resumptionData(this.#gnutls, this.#session);
+    if (data !== null) this.#settings.sessions.put(this.#sessionKey, data);
   }
 
   #release(): void {
     this.#gnutls.gnutls_deinit(this.#session);
     this.#session = 0;
-    if (this.#nameBlock !== null) this.#libc.free(this.#nameBlock);
-    this.#nameBlock = null;
+    this.#request.free();
   }
 
   #check(code: number): void {
@@ -354,20 +345,13 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   #describe(): TlsInfo {
-    const gnutls = this.#gnutls;
-    const session = this.#session;
-    const version = gnutls.gnutls_protocol_get_name(gnutls.gnutls_protocol_get_version(session)) ?? 'unknown';
-    const group = gnutls.gnutls_group_get(session);
-    const chain = this.#peerChain();
+    const chain = peerChain(this.#gnutls, this.#session);
+    const sent = isIP(this.#host) === 0 ? this.#host : null;
     return {
       engine: 'gnutls',
       role: this.#role,
-      version: version.replace('TLS', 'TLSv'),
-      suite: ianaSuite(gnutls.gnutls_ciphersuite_get(session) ?? 'unknown'),
-      group: group === 0 ? null : ianaGroup(gnutls.gnutls_group_get_name(group)),
-      alpn: this.#selectedAlpn(),
-      servername: this.#role === 'server' ? this.#requestedName() : isIP(this.#host) === 0 ? this.#host : null,
-      resumed: gnutls.gnutls_session_is_resumed(session) !== 0,
+      ...negotiated(this.#gnutls, this.#session),
+      servername: this.#role === 'server' ? requestedName(this.#gnutls, this.#session) : sent,
       verify: this.#verifyResult(chain),
       peer: describePeer(chain),
     };
@@ -375,11 +359,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   #verifyResult(chain: readonly Uint8Array[]): VerifyResult {
     if (chain.length === 0) return { result: 'unchecked', reasons: [] };
-    const status = new Int32Array(1);
-    const name = this.#role === 'client' ? this.#host : null;
-    const code = this.#gnutls.gnutls_certificate_verify_peers3(this.#session, name, status);
-    if (code >= 0 && status[0] === 0) return { result: 'verified', reasons: [] };
-    const reasons = reasonsOf(status[0] ?? 0, chain);
+    const reasons = this.#request.check(this.#session, chain);
+    if (reasons.length === 0) return { result: 'verified', reasons };
     if (this.#role === 'server' && this.#settings.verify === 'full') {
       // A certificate that was only requested is checked here; a required one already was, during the handshake.
       throw this.#refuse(describeVerifyFailure(reasons, ''));
@@ -391,50 +372,4 @@ export class GnutlsEndpoint implements TlsEndpoint {
     this.#gnutls.gnutls_alert_send_appropriate(this.#session, GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code);
     return new TlsError(GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, message);
   }
-
-  #selectedAlpn(): string | null {
-    const datum = new Uint8Array(16);
-    if (this.#gnutls.gnutls_alpn_get_selected_protocol(this.#session, datum) < 0) return null;
-    return Buffer.from(this.#copyDatum(datum, 0)).toString('latin1');
-  }
-
-  #requestedName(): string | null {
-    const name = new Uint8Array(256);
-    const length = new BigUint64Array([256n]);
-    const code = this.#gnutls.gnutls_server_name_get(this.#session, name, length, new Int32Array(1), 0);
-    return code < 0 ? null : Buffer.from(name.subarray(0, Number(length[0] ?? 0n))).toString('latin1');
-  }
-
-  #peerChain(): Uint8Array[] {
-    const count = new Int32Array(1);
-    const list = this.#gnutls.gnutls_certificate_get_peers(this.#session, count);
-    if (list === null || Number(list) === 0) return [];
-    const datums = new Uint8Array(16 * (count[0] ?? 0));
-    this.#libc.memcpy(datums, list, datums.length);
-    return Array.from({ length: count[0] ?? 0 }, (_, index) => this.#copyDatum(datums, 16 * index));
-  }
-
-  /** gnutls_datum_t (16): data ptr | size u32 | pad. */
-  #copyDatum(datums: Uint8Array, offset: number): Uint8Array {
-    const view = new DataView(datums.buffer, datums.byteOffset + offset, 16);
-    const copy = new Uint8Array(view.getUint32(8, true));
-    this.#libc.memcpy(copy, view.getBigUint64(0, true), copy.length);
-    return copy;
-  }
-}
-
-/** GnuTLS cannot tell self-signed from an unknown issuer; the certificate can. */
-function reasonsOf(status: number, chain: readonly Uint8Array[]): VerifyReason[] {
-  const peer = describePeer(chain);
-  return reasonsOfGnutlsStatus(status, { selfIssued: peer !== null && peer.issuer === peer.subject });
-}
-
-/** GnuTLS leaves out the WITH of TLS 1.2 names: TLS_ECDHE_RSA_AES_128_GCM_SHA256. */
-function ianaSuite(name: string): string {
-  if (name.includes('_WITH_') || /^TLS_(AES|CHACHA20)_/.test(name)) return name;
-  return name.replace(/_(AES|CHACHA20|3DES|CAMELLIA|ARCFOUR|NULL|ARIA)_/, '_WITH_$1_');
-}
-
-function ianaGroup(name: string | null): string | null {
-  return name === null ? null : groupName(name);
 }

@@ -70,7 +70,9 @@ export class NodeEndpoint implements PlainEndpoint {
       this.#wakes.fireAll();
     });
     socket.on('close', () => {
-      this.#failure ??= new IoError('EBADF', 'socket');
+      // Node closes by itself once both directions have ended, which may be while the end is being confirmed.
+      if (socket.readableEnded) this.#end();
+      else this.#failure ??= new IoError('EBADF', 'socket');
       this.#wakes.fireAll();
     });
   }
@@ -106,7 +108,7 @@ export class NodeEndpoint implements PlainEndpoint {
   }
 
   #end(): void {
-    if (this.#failure !== null) return;
+    if (this.#failure !== null || this.#ended) return;
     this.#ended = true;
     this.#diversion?.end();
     this.#wakes.fireAll();
@@ -162,7 +164,7 @@ export class NodeEndpoint implements PlainEndpoint {
 
   write(from: Uint8Array): Transfer {
     if (this.#failure !== null) throw this.#failure;
-    if (this.socket.writableEnded) throw new IoError('EPIPE', 'send');
+    if (this.socket.writableEnded || this.socket.destroyed) throw new IoError('EPIPE', 'send');
     const room = WRITE_BEHIND_LIMIT - this.socket.writableLength;
     if (room <= 0) return WANT_WRITE;
     // Node keeps the bytes until the kernel has taken them; the caller's variable may change before that.

@@ -1,4 +1,5 @@
 /** A job's options, as a caller writes them and as the job keeps them. */
+import { isIP } from 'node:net';
 import { loadAshellDef, type SymbolSet } from '../basic/index.ts';
 import { UsageError } from '../core/errors.ts';
 import { parseTopics, type TraceTopic } from '../core/trace.ts';
@@ -73,7 +74,7 @@ export function parseJobOptions(options: JobOptions = {}, environment: NodeJS.Pr
     traceFile: options.traceFile ?? (environment.TCPX_TRACE_FILE || null),
     home: oneOf('home', options.home ?? 'caller', ['caller', 'worker']),
     statusFamily: oneOf('statusFamily', options.statusFamily ?? 'linux', ['linux', 'windows']),
-    bind: options.bind ?? '',
+    bind: ipLiteral('bind', options.bind ?? ''),
     assumptions: parseAssumptions(options.assume),
     bits: symbols === undefined ? FLAG_BITS : flagBitsOf(symbols),
     opcodes: symbols === undefined ? null : opcodeNumbers(symbols),
@@ -84,6 +85,12 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
   const found = allowed.find((candidate) => candidate === value);
   if (found === undefined) throw new UsageError(`${name} is one of ${allowed.join(', ')}, not '${value}'`);
   return found;
+}
+
+/** A name would have to be resolved, and could stand for several interfaces. */
+function ipLiteral(name: string, value: string): string {
+  if (value === '' || isIP(value) !== 0) return value;
+  throw new UsageError(`${name} is an IP address such as 127.0.0.1 or ::1, not '${value}'`);
 }
 
 function opcodeNumbers(symbols: SymbolSet): ReadonlyMap<number, number> | null {
