@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { withTables } from '../../scripts/docs.ts';
 import * as ashellDef from '../../ashell.def.ts';
+import { withTables } from '../../scripts/docs.ts';
 import { OPCODES, opcodeNamed, opcodeOf } from '../../src/tcpx/opcodes.ts';
 
 it('has the tables of the source in the README (npm run docs)', () => {
