@@ -33,16 +33,24 @@ export class Task<T> {
   #effect: Effect | null = null;
   #unwatch: (() => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
+  readonly #among: Set<Task<unknown>> | undefined;
   #settled = false;
 
-  constructor(op: Op<T>) {
+  /**
+   * Goes on with an operation that stopped at `effect`, or begins it if there is none. The task is in the set `among` for
+   * as long as it runs.
+   */
+  constructor(op: Op<T>, effect?: Effect, among?: Set<Task<unknown>>) {
     this.#op = op;
+    this.#among = among;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     holdProcess();
-    this.#advance('ready');
+    among?.add(this as Task<unknown>);
+    if (effect === undefined) this.#advance('ready');
+    else this.#begin(effect);
   }
 
   get settled(): boolean {
@@ -59,18 +67,22 @@ export class Task<T> {
     try {
       step = this.#op.next(wake);
     } catch (error) {
-      this.#settled = true;
-      releaseProcess();
+      this.#end();
       this.#reject(error);
       return;
     }
     if (step.done) {
-      this.#settled = true;
-      releaseProcess();
+      this.#end();
       this.#resolve(step.value);
     } else {
       this.#begin(step.value);
     }
+  }
+
+  #end(): void {
+    this.#settled = true;
+    this.#among?.delete(this as Task<unknown>);
+    releaseProcess();
   }
 
   #begin(effect: Effect): void {
@@ -79,7 +91,7 @@ export class Task<T> {
     if (effect.kind === 'offload') {
       this.#unwatch = effect.call.watch(ready);
     } else if (effect.on.length === 1) {
-      const [interest] = effect.on;
+      const interest = effect.on[0];
       if (interest !== undefined) this.#unwatch = interest.source.watch(interest.events, ready);
     } else {
       const unwatch = effect.on.map(({ source, events }) => source.watch(events, ready));

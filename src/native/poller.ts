@@ -1,9 +1,10 @@
 /**
- * Synchronous waiting in the calling thread: ppoll(2) with a signal mask on the main thread, poll(2) in workers.
+ * Synchronous waiting in the calling thread: poll(2), and ppoll(2) with a signal mask where a signal may end the wait.
  *
  * A signal that the program listens to ends the wait (the original's Ctrl+C). poll(2) ends for every signal that has
  * a handler, and Node installs handlers of its own; those that the program does not listen to are blocked while the
- * thread waits, and reach it afterwards or another thread of the process. Signals never arrive in worker threads.
+ * thread waits, and reach it afterwards or another thread of the process. A program that listens to no signal, as most,
+ * needs no mask: an interrupted wait goes on. Signals never arrive in worker threads.
  */
 import { constants } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
@@ -45,6 +46,26 @@ function waitMask(): Uint8Array {
   return mask;
 }
 
+/** Undefined while it has to be made anew. */
+let currentMask: Uint8Array | null | undefined = isMainThread ? undefined : null;
+let noticesListeners = false;
+
+/** The mask for a wait; null when no signal can end one. */
+function signalMask(): Uint8Array | null {
+  if (currentMask !== undefined) return currentMask;
+  // Counting listeners before every wait would cost as much as its system call: changes are noticed instead.
+  if (!noticesListeners) {
+    const forget = () => {
+      currentMask = undefined;
+    };
+    process.on('newListener', forget);
+    process.on('removeListener', forget);
+    noticesListeners = true;
+  }
+  currentMask = listensToSignals() ? waitMask() : null;
+  return currentMask;
+}
+
 /** True when the program listens to a signal that could have ended a wait. */
 function listensToSignals(): boolean {
   return (Object.keys(constants.signals) as NodeJS.Signals[]).some(
@@ -54,7 +75,7 @@ function listensToSignals(): boolean {
 
 /** What an interrupted system call in this thread means to the call that waits. */
 export function wakeOfInterruption(): 'interrupted' | 'ready' {
-  return isMainThread && listensToSignals() ? 'interrupted' : 'ready';
+  return signalMask() === null ? 'ready' : 'interrupted';
 }
 
 /** Fills a struct timespec; null stands for no limit. */
@@ -89,9 +110,11 @@ export class Poller implements Waiter {
         fds[2 * index] = interest.source.fd;
         fds[2 * index + 1] = interest.events;
       }
-      const ready = isMainThread
-        ? this.#libc.ppoll(fds, count, timespec(wait.until, this.#timespec), waitMask())
-        : this.#libc.poll(fds, count, pollTimeout(wait.until));
+      const mask = signalMask();
+      const ready =
+        mask === null
+          ? this.#libc.poll(fds, count, pollTimeout(wait.until))
+          : this.#libc.ppoll(fds, count, timespec(wait.until, this.#timespec), mask);
       if (ready > 0) return 'ready';
       if (ready === 0) {
         if (wait.until.expired) return 'timeout';

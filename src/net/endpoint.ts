@@ -62,6 +62,18 @@ export interface PlainEndpoint extends Endpoint {
 
 export type TlsRole = 'client' | 'server';
 
+/** How TLS is to begin on a connection. */
+export interface TlsStart {
+  readonly settings: TlsSettings;
+  readonly role: TlsRole;
+  /** The host of CONNECT; empty on a server. */
+  readonly host: string;
+  /** GnuTLS priority string; empty for that of the settings. */
+  readonly priority: string;
+  /** Takes the lines of the library's own log; null when nobody traces. */
+  readonly log: ((line: string) => void) | null;
+}
+
 export interface TlsEndpoint extends Endpoint {
   readonly tls: TlsInfo;
   /** Goes on with the handshake; 0 when it is complete and the peer is verified. */
@@ -101,7 +113,7 @@ export interface Engine {
   /** Resolves and connects; addresses are tried in order within the deadline. */
   connectOp(host: string, port: number, until: Deadline): Op<PlainEndpoint>;
   /** Begins TLS on a connection of this engine, which may not be used in clear any more. Only `upgradeOp` calls this. */
-  startTls(plain: PlainEndpoint, settings: TlsSettings, role: TlsRole, host: string, priority: string): TlsEndpoint;
+  startTls(plain: PlainEndpoint, start: TlsStart): TlsEndpoint;
   /** Binds and listens; port 0 lets the system choose. An empty host is every interface. */
   listenOp(host: string, port: number, backlog: number): Op<Listener>;
 }

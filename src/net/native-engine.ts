@@ -34,8 +34,8 @@ export const nativeEngine: Engine = {
   *listenOp(host, port, backlog) {
     return listenNative(host === '' ? '0.0.0.0' : host, port, backlog);
   },
-  startTls(plain, settings, role, host, priority) {
+  startTls(plain, start) {
     if (!(plain instanceof NativeEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');
-    return new GnutlsEndpoint(plain, settings, role, host, priority);
+    return new GnutlsEndpoint(plain, start);
   },
 };

@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import { ByteQueue } from '../core/byte-queue.ts';
 import { Deadline } from '../core/deadline.ts';
 import { TlsError } from '../core/errors.ts';
-import { type Op, waitOp } from '../core/op.ts';
+import { type Op, READABLE, waitOp } from '../core/op.ts';
 import {
   GNUTLS_A_NO_RENEGOTIATION,
   GNUTLS_AL_WARNING,
@@ -23,8 +23,10 @@ import {
   loadGnutls,
 } from '../native/gnutls.ts';
 import { type Libc, loadLibc, type Pointer, SHUT_RD, SHUT_WR } from '../native/libc.ts';
+import { plaintextText } from '../tls/codes.ts';
 import { alertText, GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
+import type { KeptSession } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import { describeVerifyFailure } from '../tls/verify.ts';
 import {
@@ -33,12 +35,14 @@ import {
   type Probe,
   type TlsEndpoint,
   type TlsRole,
+  type TlsStart,
   type Transfer,
   WANT_READ,
   WANT_WRITE,
 } from './endpoint.ts';
 import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
 import { negotiated, peerChain, requestedName, resumptionData } from './gnutls-facts.ts';
+import { withGnutlsLog } from './gnutls-log.ts';
 import { VerifyRequest, verifyReasons } from './gnutls-verify.ts';
 import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
 import { type NativeEndpoint, nativeFits, type OwnedFd } from './native.ts';
@@ -60,10 +64,14 @@ export class GnutlsEndpoint implements TlsEndpoint {
   readonly #plain: NativeEndpoint;
   readonly #settings: TlsSettings;
   readonly #role: TlsRole;
+  /** Takes GnuTLS's own log of what this session does; null when nobody traces. */
+  readonly #log: ((line: string) => void) | null;
   /** The name to verify and to send by SNI; empty on a server. */
   readonly #host: string;
   readonly #sessionKey: string;
   #session: Pointer;
+  /** The session that this client asks to resume. */
+  #offered: KeptSession | undefined;
   readonly #request: VerifyRequest;
   #info: TlsInfo | null = null;
   /** A record that GnuTLS holds and the kernel has not taken yet. */
@@ -74,10 +82,11 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #failure: Error | null = null;
   #recordSize = RECORD;
 
-  constructor(plain: NativeEndpoint, settings: TlsSettings, role: TlsRole, host: string, priority: string) {
+  constructor(plain: NativeEndpoint, { settings, role, host, priority, log }: TlsStart) {
     this.#plain = plain;
     this.#settings = settings;
     this.#role = role;
+    this.#log = log;
     this.#host = role === 'client' ? (settings.servername ?? host) : '';
     const effective = priority === '' ? settings.priority : priority;
     this.#sessionKey = `${host}:${plain.remote.port} ${this.#host} ${effective}`;
@@ -116,9 +125,11 @@ export class GnutlsEndpoint implements TlsEndpoint {
     }
     if (this.#settings.verify === 'full') this.#request.enforce(this.#session);
     if (!this.#settings.resume) return;
-    const session = this.#settings.sessions.take(this.#sessionKey);
+    this.#offered = this.#settings.sessions.take(this.#sessionKey);
+    if (this.#offered === undefined) return;
+    const { data } = this.#offered;
     // A session that the library does not want any more is simply not resumed.
-    if (session !== undefined) gnutls.gnutls_session_set_data(this.#session, session, session.length);
+    gnutls.gnutls_session_set_data(this.#session, data, data.length);
   }
 
   #setUpServer(ticketKey: BigUint64Array): void {
@@ -163,14 +174,23 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   handshake(): Transfer {
     for (;;) {
-      const code = this.#gnutls.gnutls_handshake(this.#session);
+      const code = this.#logged(() => this.#gnutls.gnutls_handshake(this.#session));
       if (code === 0) break;
       if (code === E_AGAIN || code === E_INTERRUPTED) return this.#want();
       if (this.#gnutls.gnutls_error_is_fatal(code) !== 0) throw this.#handshakeError(code);
     }
     this.#recordSize = this.#gnutls.gnutls_record_get_max_size(this.#session);
     this.#info = this.#describe();
+    const { resumed, version } = this.#info;
+    if (resumed && version === 'TLSv1.2' && this.#offered !== undefined) {
+      this.#settings.sessions.put(this.#sessionKey, this.#offered);
+    }
     return 0;
+  }
+
+  /** Runs one call into the library with its log on, where a trace wants it. */
+  #logged<T>(call: () => T): T {
+    return this.#log === null ? call() : withGnutlsLog(this.#gnutls, this.#log, call);
   }
 
   #want(): Transfer {
@@ -178,6 +198,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   #handshakeError(code: number): TlsError {
+    // The peer learns why, as OpenSSL does by itself.
+    this.#gnutls.gnutls_alert_send_appropriate(this.#session, code);
     if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code) {
       const bits = this.#gnutls.gnutls_session_get_verify_cert_status(this.#session);
       return new TlsError(
@@ -185,9 +207,9 @@ export class GnutlsEndpoint implements TlsEndpoint {
         describeVerifyFailure(verifyReasons(bits, peerChain(this.#gnutls, this.#session)), this.#host),
       );
     }
-    // The peer learns why, as OpenSSL does by itself.
-    this.#gnutls.gnutls_alert_send_appropriate(this.#session, code);
-    return new TlsError(code, this.#describeError(code));
+    const text = this.#describeError(code);
+    if (code !== GNUTLS_E.UNEXPECTED_PACKET.code) return new TlsError(code, text);
+    return new TlsError(code, `${text}: ${plaintextText('handshake', this.#role)}`);
   }
 
   #describeError(code: number): string {
@@ -207,13 +229,20 @@ export class GnutlsEndpoint implements TlsEndpoint {
     if (this.#ended) return 0;
     if (this.#failure !== null) throw this.#failure;
     for (;;) {
-      const count = this.#gnutls.gnutls_record_recv(this.#session, into, into.length);
+      const count =
+        this.#log === null
+          ? this.#gnutls.gnutls_record_recv(this.#session, into, into.length)
+          : this.#logged(() => this.#gnutls.gnutls_record_recv(this.#session, into, into.length));
       if (count > 0) return count;
       if (count === 0) {
         this.#ended = true;
         return 0;
       }
-      if (count === E_AGAIN || count === E_INTERRUPTED) return this.#want();
+      if (count === E_AGAIN || count === E_INTERRUPTED) {
+        const want = this.#want();
+        if (want === WANT_WRITE || !this.#moreArrived()) return want;
+        continue;
+      }
       if (count === GNUTLS_E.REHANDSHAKE.code) {
         // RFC 5246 §7.2.2: a renegotiation is declined, the session goes on.
         this.#gnutls.gnutls_alert_send(this.#session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
@@ -225,11 +254,22 @@ export class GnutlsEndpoint implements TlsEndpoint {
     }
   }
 
+  /**
+   * GnuTLS says "again" after each session ticket and key update too, however much lies behind it in the kernel, and
+   * an edge for that has passed already. poll(2) sees an end and an error as well, and takes nothing away.
+   */
+  #moreArrived(): boolean {
+    return this.#libc.poll(new Int32Array([this.fd, READABLE]), 1, 0) > 0;
+  }
+
   write(from: Uint8Array): Transfer {
     if (this.#failure !== null) throw this.#failure;
     if (this.#flush() !== 0) return WANT_WRITE;
     const length = Math.min(from.length, this.#recordSize);
-    const count = this.#gnutls.gnutls_record_send(this.#session, from, length);
+    const count =
+      this.#log === null
+        ? this.#gnutls.gnutls_record_send(this.#session, from, length)
+        : this.#logged(() => this.#gnutls.gnutls_record_send(this.#session, from, length));
     if (count >= 0) return count;
     if (count === E_AGAIN || count === E_INTERRUPTED) {
       // GnuTLS has sealed the record and sends the rest of it later: these bytes are taken.
@@ -292,7 +332,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
   shutdown(direction: Direction): Transfer {
     if (direction !== 'receive' && !this.#byeSent) {
       if (this.#flush() !== 0) return WANT_WRITE;
-      const code = this.#gnutls.gnutls_bye(this.#session, GNUTLS_SHUT_WR);
+      const code = this.#logged(() => this.#gnutls.gnutls_bye(this.#session, GNUTLS_SHUT_WR));
       if (code === E_AGAIN || code === E_INTERRUPTED) return WANT_WRITE;
       this.#byeSent = true;
       this.#libc.shutdown(this.fd, SHUT_WR);
@@ -331,7 +371,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
     if (this.#role !== 'client' || !this.#settings.resume || this.#info === null || this.#failure !== null) return;
     if ((this.#gnutls.gnutls_session_get_flags(this.#session) & GNUTLS_SFLAGS_SESSION_TICKET) === 0) return;
     const data = resumptionData(this.#gnutls, this.#session);
-    if (data !== null) this.#settings.sessions.put(this.#sessionKey, data);
+    if (data !== null) this.#settings.sessions.put(this.#sessionKey, { data });
   }
 
   #release(): void {

@@ -43,8 +43,8 @@ export const nodeEngine: Engine = {
     }
   },
 
-  startTls(plain, settings, role, host, priority) {
+  startTls(plain, start) {
     if (!(plain instanceof NodeEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');
-    return new NodeTlsEndpoint(plain, settings, role, host, priority);
+    return new NodeTlsEndpoint(plain, start);
   },
 };

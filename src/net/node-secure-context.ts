@@ -2,7 +2,7 @@
  * Secure contexts of the Node engine: one per TLS policy, role and priority string. A server's context also holds the
  * key of its session tickets, so it has to be shared for sessions to be resumed.
  */
-import { constants } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { TlsError, UsageError } from '../core/errors.ts';
@@ -61,6 +61,13 @@ export function secureContextOf(settings: TlsSettings, role: 'client' | 'server'
   return context;
 }
 
+const withoutTickets = new WeakSet<tls.SecureContext>();
+
+/** False for a context whose priority string says %NO_TICKETS. */
+export function keepsTickets(context: tls.SecureContext): boolean {
+  return !withoutTickets.has(context);
+}
+
 function makeContext(settings: TlsSettings, role: 'client' | 'server', priority: string): tls.SecureContext {
   if (role === 'server' && settings.cert === null) {
     throw new TlsError(
@@ -68,10 +75,11 @@ function makeContext(settings: TlsSettings, role: 'client' | 'server', priority:
       'a TLS server needs a certificate: set tls.cert and tls.key',
     );
   }
+  if (settings.ca !== null) requireCertificate(settings.ca);
   const { tickets, secureOptions, ...policy } = translatePriority(priority === '' ? DEFAULT_PRIORITY : priority);
   const ca = settings.ca === null ? (settings.verify === 'none' ? undefined : systemTrust()) : Buffer.from(settings.ca);
   try {
-    return tls.createSecureContext({
+    const context = tls.createSecureContext({
       ...policy,
       secureOptions: secureOptions | (tickets && settings.resume ? 0 : constants.SSL_OP_NO_TICKET),
       sessionIdContext: 'tcpx',
@@ -79,8 +87,36 @@ function makeContext(settings: TlsSettings, role: 'client' | 'server', priority:
       ...(settings.cert === null ? {} : { cert: Buffer.from(settings.cert) }),
       ...(settings.key === null ? {} : { key: Buffer.from(settings.key) }),
     });
+    if (!tickets) withoutTickets.add(context);
+    return context;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`the TLS options were refused: ${reason}`, { cause });
+    throw new UsageError(`${refusedOptions(settings)} refused: ${reason}`, { cause });
+  }
+}
+
+/** OpenSSL passes over what it cannot read among trusted certificates; GnuTLS does not. */
+function requireCertificate(ca: Uint8Array): void {
+  try {
+    new X509Certificate(ca);
+  } catch (cause) {
+    throw new UsageError('tls.ca holds no certificate that can be read', { cause });
+  }
+}
+
+/** Which options a context could not be made of: OpenSSL says only what it disliked. */
+function refusedOptions({ ca, cert, key }: TlsSettings): string {
+  if (cert !== null && key !== null && !usable({ cert: Buffer.from(cert), key: Buffer.from(key) })) {
+    return 'tls.cert and tls.key were';
+  }
+  return ca !== null && !usable({ ca: Buffer.from(ca) }) ? 'tls.ca was' : 'the TLS options were';
+}
+
+function usable(options: tls.SecureContextOptions): boolean {
+  try {
+    tls.createSecureContext(options);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -13,21 +13,23 @@ import { type Op, READABLE, WRITABLE } from '../core/op.ts';
 import { statusOfTlsFailure } from '../tls/codes.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, groupName, type TlsInfo, type VerifyResult } from '../tls/info.ts';
+import type { KeptSession } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
-import { describeVerifyFailure, reasonsOfNodeError } from '../tls/verify.ts';
+import { describeVerifyFailure, reasonsOfNodeError, type VerifyReason } from '../tls/verify.ts';
 import {
   type Address,
   type Direction,
   type Probe,
   type TlsEndpoint,
   type TlsRole,
+  type TlsStart,
   type Transfer,
   WANT_READ,
   WANT_WRITE,
 } from './endpoint.ts';
 import { CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT } from './limits.ts';
 import type { NodeEndpoint } from './node.ts';
-import { secureContextOf } from './node-secure-context.ts';
+import { keepsTickets, secureContextOf } from './node-secure-context.ts';
 import { Wakes } from './wakes.ts';
 
 /** The seam: ciphertext between TLSSocket and net.Socket. */
@@ -75,24 +77,28 @@ export class NodeTlsEndpoint implements TlsEndpoint {
   readonly #wakes = new Wakes();
   #secure = false;
   #info: TlsInfo | null = null;
+  readonly #sessionKey: string;
+  /** The session that this client asks to resume. */
+  #offered: KeptSession | undefined;
+  /** The newest ticket, for as long as it is open whether the peer is accepted. */
+  #ticket: Uint8Array | undefined;
+  #peer: KeptSession['peer'];
   #paused = false;
   #ended = false;
   #cut = false;
   #finished = false;
   #failure: Error | null = null;
 
-  constructor(plain: NodeEndpoint, settings: TlsSettings, role: TlsRole, host: string, priority: string) {
+  constructor(plain: NodeEndpoint, { settings, role, host, priority }: TlsStart) {
     this.#plain = plain;
     this.#settings = settings;
     this.#role = role;
     this.#host = role === 'client' ? (settings.servername ?? host) : '';
     const effective = priority === '' ? settings.priority : priority;
+    this.#sessionKey = `${host}:${plain.remote.port} ${this.#host} ${effective}`;
     const context = secureContextOf(settings, role, effective);
     this.#seam = new Seam(plain);
-    this.#socket =
-      role === 'client'
-        ? this.#connect(context, `${host}:${plain.remote.port} ${this.#host} ${effective}`)
-        : this.#serve(context);
+    this.#socket = role === 'client' ? this.#connect(context) : this.#serve(context);
     this.#listen();
     plain.divert({
       data: (chunk) => this.#seam.push(chunk),
@@ -105,8 +111,8 @@ export class NodeTlsEndpoint implements TlsEndpoint {
     if (plain.ended) this.#plainEnded();
   }
 
-  #connect(context: tls.SecureContext, sessionKey: string): tls.TLSSocket {
-    const session = this.#settings.resume ? this.#settings.sessions.take(sessionKey) : undefined;
+  #connect(context: tls.SecureContext): tls.TLSSocket {
+    this.#offered = this.#settings.resume ? this.#settings.sessions.take(this.#sessionKey) : undefined;
     const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
       socket: this.#seam,
       secureContext: context,
@@ -116,14 +122,28 @@ export class NodeTlsEndpoint implements TlsEndpoint {
       rejectUnauthorized: false,
       allowHalfOpen: true,
       ...(this.#settings.alpn.length > 0 ? { ALPNProtocols: [...this.#settings.alpn] } : {}),
-      ...(session === undefined ? {} : { session: Buffer.from(session) }),
+      ...(this.#offered === undefined ? {} : { session: Buffer.from(this.#offered.data) }),
     };
     const socket = tls.connect(options);
     socket.on('secureConnect', () => this.#handshakeDone());
-    if (this.#settings.resume) {
-      socket.on('session', (ticket: Buffer) => this.#settings.sessions.put(sessionKey, ticket));
+    // OpenSSL still takes the tickets of TLS 1.3 where it is told not to ask for any.
+    if (this.#settings.resume && keepsTickets(context)) {
+      socket.on('session', (ticket: Buffer) => {
+        this.#ticket = ticket;
+        if (this.#secure) this.#keepSession();
+      });
     }
     return socket;
+  }
+
+  /**
+   * Node does not look at the name again in a session that it resumes, so a session whose peer was refused must not be
+   * kept: in TLS 1.2 its ticket comes before that is known.
+   */
+  #keepSession(): void {
+    if (this.#ticket === undefined || this.#peer === undefined) return;
+    this.#settings.sessions.put(this.#sessionKey, { data: this.#ticket, peer: this.#peer });
+    this.#ticket = undefined;
   }
 
   #serve(context: tls.SecureContext): tls.TLSSocket {
@@ -131,7 +151,8 @@ export class NodeTlsEndpoint implements TlsEndpoint {
       isServer: true,
       secureContext: context,
       requestCert: this.#settings.clientAuth !== 'none',
-      rejectUnauthorized: false,
+      // Has OpenSSL refuse a missing certificate, with the alert that says so. It accepts any other: see #verify.
+      rejectUnauthorized: this.#settings.clientAuth === 'require',
       allowHalfOpen: true,
       ...(this.#settings.alpn.length > 0 ? { ALPNProtocols: [...this.#settings.alpn] } : {}),
     };
@@ -143,6 +164,8 @@ export class NodeTlsEndpoint implements TlsEndpoint {
   #listen(): void {
     const socket = this.#socket;
     socket.on('data', (chunk: Buffer) => {
+      // After SHUTDOWN for receiving, what still comes is dropped, as the kernel would.
+      if (this.#ended) return;
       this.readAhead.push(chunk);
       if (this.readAhead.length >= READ_AHEAD_LIMIT) {
         this.#paused = true;
@@ -216,13 +239,26 @@ export class NodeTlsEndpoint implements TlsEndpoint {
       const message = describeVerifyFailure(verify.reasons, this.#host);
       this.#failure = new TlsError(GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, message);
     } else {
+      const chain = this.#resumed()?.chain ?? this.#peerChain();
       this.#secure = true;
-      this.#info = this.#describe(verify);
+      this.#info = this.#describe(verify, chain);
+      if (this.#role === 'client') {
+        this.#peer = { chain, result: verify.result, reasons: verify.reasons };
+        if (this.#info.resumed && this.#info.version === 'TLSv1.2') this.#ticket ??= this.#offered?.data;
+        this.#keepSession();
+      }
     }
     this.#wakes.fireAll();
   }
 
-  #verify(): { result: 'verified' | 'failed' | 'unchecked'; reasons: ReturnType<typeof reasonsOfNodeError> } {
+  /** What was found out of the peer when the session began that this one resumes. */
+  #resumed(): KeptSession['peer'] {
+    return this.#socket.isSessionReused() ? this.#offered?.peer : undefined;
+  }
+
+  #verify(): { result: 'verified' | 'failed' | 'unchecked'; reasons: readonly VerifyReason[] } {
+    const earlier = this.#resumed();
+    if (earlier !== undefined) return earlier;
     const error = this.#role === 'client' ? this.#clientVerifyError() : this.#serverVerifyError();
     if (error === null) return { result: 'verified', reasons: [] };
     if (error === undefined) return { result: 'unchecked', reasons: [] };
@@ -252,7 +288,7 @@ export class NodeTlsEndpoint implements TlsEndpoint {
     return error ? (error.code ?? error.message) : null;
   }
 
-  #describe(verify: VerifyResult): TlsInfo {
+  #describe({ result, reasons }: VerifyResult, chain: readonly Uint8Array[]): TlsInfo {
     const socket = this.#socket;
     const key = this.#role === 'client' ? (socket.getEphemeralKeyInfo() as { name?: string } | null) : null;
     const asked = (socket as { servername?: string | false }).servername;
@@ -265,8 +301,8 @@ export class NodeTlsEndpoint implements TlsEndpoint {
       alpn: socket.alpnProtocol || null,
       servername: this.#role === 'server' ? asked || null : isIP(this.#host) === 0 ? this.#host : null,
       resumed: socket.isSessionReused(),
-      verify,
-      peer: describePeer(this.#peerChain()),
+      verify: { result, reasons },
+      peer: describePeer(chain),
     };
   }
 
@@ -324,7 +360,7 @@ export class NodeTlsEndpoint implements TlsEndpoint {
   write(from: Uint8Array): Transfer {
     if (this.#failure !== null) throw this.#failure;
     if (this.#socket.writableEnded)
-      throw new TlsError(GNUTLS_E.PUSH_ERROR.code, gnutlsErrorText(GNUTLS_E.PUSH_ERROR.code));
+      throw new TlsError(GNUTLS_E.INVALID_SESSION.code, gnutlsErrorText(GNUTLS_E.INVALID_SESSION.code));
     const room = WRITE_BEHIND_LIMIT - this.#socket.writableLength;
     if (room <= 0) return WANT_WRITE;
     const chunk = Buffer.from(from.length <= room ? from : from.subarray(0, room));

@@ -318,17 +318,21 @@ export class NodeListener implements Listener {
 export function* connectNodeOp(address: string, family: 4 | 6, port: number, until: Deadline): Op<PlainEndpoint> {
   const socket = new net.Socket({ allowHalfOpen: true });
   const endpoint = new NodeEndpoint(socket, false);
+  const what = `${address} port ${port}`;
   socket.setNoDelay(true);
   socket.connect({ host: address, port, family, autoSelectFamily: false });
   let connected = false;
   try {
     while (!endpoint.connected) {
       if ((yield* waitOp(endpoint, WRITABLE, until)) === 'timeout') {
-        throw new IoError('ETIMEDOUT', `${address} port ${port}`);
+        throw new IoError('ETIMEDOUT', what);
       }
     }
     connected = true;
     return endpoint;
+  } catch (error) {
+    // Node's own words do not say where to.
+    throw error instanceof IoError ? new IoError(error.errnoName, what, { cause: error }) : error;
   } finally {
     if (!connected) endpoint.destroy();
   }

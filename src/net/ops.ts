@@ -2,8 +2,8 @@
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { IoError, TcpxError, TlsError } from '../core/errors.ts';
 import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
-import { GNUTLS_E } from '../tls/gnutls-errors.ts';
-import type { TlsSettings } from '../tls/settings.ts';
+import { plaintextText } from '../tls/codes.ts';
+import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import {
   type Direction,
   type Endpoint,
@@ -12,6 +12,7 @@ import {
   type PlainEndpoint,
   type TlsEndpoint,
   type TlsRole,
+  type TlsStart,
   type Transfer,
   WANT_WRITE,
 } from './endpoint.ts';
@@ -97,26 +98,27 @@ export function* acceptOp(listener: Listener, until: Deadline): Op<PlainEndpoint
  * Plaintext is never carried over: while even one byte of it is unread the upgrade fails. On any failure the
  * connection is closed.
  *
- * @throws StrayBytesError when plaintext was waiting
+ * @param after what came before on the connection: where it was nothing, plaintext is a wrong port, not an injection
+ * @throws StrayBytesError when plaintext was waiting behind a dialogue
  * @throws TlsError when the handshake failed, GNUTLS_E_TIMEDOUT at the deadline
  */
 export function* upgradeOp(
   engine: Engine,
   plain: PlainEndpoint,
-  settings: TlsSettings,
-  role: TlsRole,
-  host: string,
-  priority: string,
+  start: TlsStart,
   until: Deadline,
+  after: 'nothing' | 'dialogue',
 ): Op<TlsEndpoint> {
   let owner: Endpoint = plain;
   try {
     yield* engine.settleOp();
-    const stray = plain.stray(role);
+    const stray = plain.stray(start.role);
+    // The TLS library would say the same of a new connection, had the bytes come a little later.
+    if (stray.count > 0 && after === 'nothing') throw notTlsError(start.role);
     if (stray.count > 0) throw new StrayBytesError(stray.count, stray.head);
-    const secure = engine.startTls(plain, settings, role, host, priority);
+    const secure = engine.startTls(plain, start);
     owner = secure;
-    const limit = until.atMost(settings.handshakeTimeout);
+    const limit = until.atMost(start.settings.handshakeTimeout);
     for (;;) {
       const want = secure.handshake();
       if (want === 0) return secure;
@@ -128,4 +130,9 @@ export function* upgradeOp(
     owner.destroy();
     throw error;
   }
+}
+
+function notTlsError(role: TlsRole): TlsError {
+  const { code } = GNUTLS_E.UNEXPECTED_PACKET;
+  return new TlsError(code, `${gnutlsErrorText(code)}: ${plaintextText('handshake', role)}`);
 }

@@ -31,7 +31,7 @@ export interface Call {
   readonly sockary: Uint8Array | null;
   /** The index that the last CHECK of this whole array answered, 0 before the first. */
   readonly lastReady: number;
-  /** The socket number for a connection that this call opens. */
+  /** The socket number for a connection that this call opens; 0 in a call that opens none. */
   readonly reserved: number;
 }
 
@@ -44,11 +44,12 @@ export interface Outcome {
   /** What happened beyond the number; empty on success. */
   readonly text: string;
   /** The new value of sockport or sockidx; undefined leaves it alone. */
-  readonly sockport?: number;
+  readonly sockport?: number | undefined;
   /** What the buffer receives; undefined leaves it alone. May be a part of `call.buffer.bytes` itself. */
-  readonly received?: Uint8Array;
+  readonly received?: Uint8Array | undefined;
 }
 
-export function succeeded(status: number): Outcome {
-  return { status, origin: 'errno', text: '' };
+/** A success. All properties are there, so that whoever looks at outcomes sees one shape of object on the hot path. */
+export function succeeded(status: number, received?: Uint8Array): Outcome {
+  return { status, origin: 'errno', text: '', sockport: undefined, received };
 }

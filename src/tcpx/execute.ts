@@ -7,7 +7,7 @@ import type { Op } from '../core/op.ts';
 import type { Call, Outcome } from './call.ts';
 import { type FlagBits, hasFlag } from './flags.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
-import type { Runtime } from './runtime.ts';
+import type { HandlerOp, Runtime } from './runtime.ts';
 import { checkSetOp, closeSetOp, firstFree, memberAt, numberAt, setMember } from './sockary.ts';
 import { destroySocket, type TcpxSocket } from './sockets.ts';
 import { CallError, isFatal, outcomeOf } from './status.ts';
@@ -18,26 +18,53 @@ export function* executeOp(runtime: Runtime, call: Call): Op<Outcome> {
     const opcode = opcodeOf(call.opcode);
     if (opcode === undefined) throw new CallError(`there is no TCPX opcode ${call.opcode}`);
     if (call.sockary !== null) return yield* onSetOp(runtime, opcode, call, call.sockary);
-    return yield* onSocketOp(runtime, opcode, call);
+    // What onSocketOp does, without its layer: every step of a plain call would pass through it.
+    const handlerOp = handlerOf(opcode);
+    try {
+      return yield* handlerOp(runtime, call);
+    } catch (error) {
+      return failed(runtime, opcode, call, error);
+    }
   } catch (error) {
     return outcomeOf(error, runtime.assumptions);
   }
 }
 
-/** The plain form: a failure that the connection cannot survive closes it and sets sockport to -1. */
-function* onSocketOp(runtime: Runtime, opcode: Opcode, call: Call): Op<Outcome> {
-  if (opcode.handlerOp === null) throw new CallError(`${opcode.name} is not for a socket`);
+/** The outcome of a plain call whose opcode can answer without an operation; null when it takes one. */
+export function executeAtOnce(runtime: Runtime, call: Call): Outcome | null {
+  const opcode = opcodeOf(call.opcode);
+  if (opcode?.atOnce === undefined || call.sockary !== null) return null;
   try {
-    return yield* opcode.handlerOp(runtime, call);
+    return opcode.atOnce(runtime, call);
   } catch (error) {
-    const outcome = outcomeOf(error, runtime.assumptions);
-    if (opcode.opens) return opensNothing(runtime, call, error) ? { ...outcome, sockport: -1 } : outcome;
-    const socket = runtime.sockets.peek(call.sockport);
-    if (socket === undefined || !closesSocket(opcode, socket, error)) return outcome;
-    runtime.sockets.remove(socket);
-    destroySocket(socket);
-    return { ...outcome, sockport: -1 };
+    return failed(runtime, opcode, call, error);
   }
+}
+
+function handlerOf(opcode: Opcode): HandlerOp {
+  if (opcode.handlerOp === null) throw new CallError(`${opcode.name} is not for a socket`);
+  return opcode.handlerOp;
+}
+
+/** A call on one socket of a set. */
+function* onSocketOp(runtime: Runtime, opcode: Opcode, call: Call): Op<Outcome> {
+  const handlerOp = handlerOf(opcode);
+  try {
+    return yield* handlerOp(runtime, call);
+  } catch (error) {
+    return failed(runtime, opcode, call, error);
+  }
+}
+
+/** A failure that the connection cannot survive closes it and sets sockport to -1. */
+function failed(runtime: Runtime, opcode: Opcode, call: Call, error: unknown): Outcome {
+  const outcome = outcomeOf(error, runtime.assumptions);
+  if (opcode.opens) return opensNothing(runtime, call, error) ? { ...outcome, sockport: -1 } : outcome;
+  const socket = runtime.sockets.peek(call.sockport);
+  if (socket === undefined || !closesSocket(opcode, socket, error)) return outcome;
+  runtime.sockets.remove(socket);
+  destroySocket(socket);
+  return { ...outcome, sockport: -1 };
 }
 
 /**

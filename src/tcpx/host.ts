@@ -1,12 +1,19 @@
 /** Runs calls of a runtime on the event loop of its thread. */
-import { runSync, type Waiter } from '../core/run.ts';
+import { runSync, Task, type Waiter } from '../core/run.ts';
 import type { Call, Outcome } from './call.ts';
-import { executeOp, socketNumberOf } from './execute.ts';
-import { type Runtime, startTask } from './runtime.ts';
+import { executeAtOnce, executeOp, socketNumberOf } from './execute.ts';
+import type { Runtime } from './runtime.ts';
 
-/** An asynchronous call. CLOSE on its socket and the signal both end it with -125. */
-export function runtimeTask(runtime: Runtime, call: Call, signal?: AbortSignal): Promise<Outcome> {
-  const task = startTask(executeOp(runtime, call), runtime.sockets.peek(socketNumberOf(call, runtime.bits)));
+/**
+ * An asynchronous call: its outcome if it need not wait, which most do not, else a promise. CLOSE on its socket and the
+ * signal both end it with -125.
+ */
+export function runtimeTask(runtime: Runtime, call: Call, signal?: AbortSignal): Outcome | Promise<Outcome> {
+  const socket = runtime.sockets.peek(socketNumberOf(call, runtime.bits));
+  const op = executeOp(runtime, call);
+  const first = op.next('ready');
+  if (first.done) return first.value;
+  const task = new Task(op, first.value, socket?.tasks);
   if (signal !== undefined && !task.settled) {
     const abort = () => task.cancel();
     if (signal.aborted) abort();
@@ -17,7 +24,7 @@ export function runtimeTask(runtime: Runtime, call: Call, signal?: AbortSignal):
   return task.promise;
 }
 
-/** A synchronous call, on an engine that its thread can wait for. */
+/** A synchronous call, on an engine that its thread can wait for and whose endpoints ask the kernel themselves. */
 export function runtimeSync(runtime: Runtime, call: Call, waiter: Waiter): Outcome {
-  return runSync(executeOp(runtime, call), waiter);
+  return executeAtOnce(runtime, call) ?? runSync(executeOp(runtime, call), waiter);
 }

@@ -96,9 +96,7 @@ export class Job {
       tls: tlsSettings(tls),
       sockets: new SocketTable(),
       keptListeners: new Map(),
-      detail: (line) => {
-        if (this.#tracer.detail) this.#tracer.line(line);
-      },
+      detail: this.#tracer.detail ? (line) => this.#tracer.line(line) : null,
     };
     if (tls.verify === 'none' && this.#tracer.calls)
       this.#tracer.line('TLS certificates are not verified (tls.verify none)');
@@ -162,15 +160,16 @@ export class Job {
     const frame = this.#frame(routine, args);
     if (typeof frame === 'number') return frame;
     const opcode = opcodeOf(frame.call.opcode);
-    const outcome = await this.#runAsync(opcode, frame.call, signal);
+    const running = this.#runAsync(opcode, frame.call, signal);
+    const outcome = running instanceof Promise ? await running : running;
     // A program that polls must not keep the event loop from everything else.
-    if (outcome.status === AGAIN || (outcome.status === 0 && POLLING.has(opcode?.name ?? ''))) await nextTurn();
+    if (outcome.status === AGAIN || (outcome.status >= 0 && POLLING.has(opcode?.name ?? ''))) await nextTurn();
     return this.#finish(routine, opcode, frame, outcome, started);
   }
 
   #frame(routine: Routine, args: readonly Argument[]): Frame | number {
     try {
-      return routine.frame(args, this.#settings, this.#reserve(), this.#lastReady);
+      return routine.frame(args, this.#settings, this.#reserve, this.#lastReady);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       const status = args[routine.shape.status];
@@ -190,12 +189,12 @@ export class Job {
   }
 
   /** A number for a socket that a call may open; numbers come round again after 16 million. */
-  #reserve(): number {
+  readonly #reserve = (): number => {
     let number = this.#nextNumber;
     while (this.#runtime.sockets.has(number) || this.#worker?.sockets.has(number)) number = following(number);
     this.#nextNumber = following(number);
     return number;
-  }
+  };
 
   #run(opcode: Opcode | undefined, call: Call): Outcome {
     if (this.#closed) return refused('EBADF', 'the job is closed');
@@ -216,17 +215,18 @@ export class Job {
     return this.#take(side, call, answer);
   }
 
-  async #runAsync(opcode: Opcode | undefined, call: Call, signal: AbortSignal | undefined): Promise<Outcome> {
+  /** An outcome is given as it is where nothing has to be waited for: each promise in between would cost a turn. */
+  #runAsync(opcode: Opcode | undefined, call: Call, signal: AbortSignal | undefined): Outcome | Promise<Outcome> {
     if (this.#closed) return refused('EBADF', 'the job is closed');
     if (signal?.aborted) return refused('ECANCELED', 'the call was cancelled before it began');
     if (opcode === undefined) return runtimeTask(this.#runtime, call);
     if (opcode.name === 'ERRMSG') return this.#errmsg(call);
     if (this.#engine.name === 'gnutls' || !this.#goesToWorker(call)) {
-      return await runtimeTask(this.#runtime, detached(call, opcode), signal);
+      return runtimeTask(this.#runtime, detached(call, opcode), signal);
     }
     const side = this.#workerSide();
     const question: Question = { kind: 'call', job: side.job, call: posted(call, opcode) };
-    return this.#take(side, call, await side.bridge.requestAsync(question, signal));
+    return side.bridge.requestAsync(question, signal).then((answer) => this.#take(side, call, answer));
   }
 
   /** Whether an asynchronous call of the Node engine is forwarded: its sockets live in the worker, or will. */
@@ -301,27 +301,35 @@ export class Job {
   /** Hex dumps of what a READ or WRITE moved; without the topic `data` secrets are replaced. */
   #dump(opcode: Opcode | undefined, call: Call, outcome: Outcome): void {
     if (!this.#tracer.detail || outcome.status <= 0) return;
-    let filter = this.#secrets.get(call.sockport);
-    if (filter === undefined) {
-      filter = new SecretFilter();
-      this.#secrets.set(call.sockport, filter);
-    }
     const open = this.#tracer.topics.has('data');
     if (opcode?.buffer === 'sent') {
       const bytes = call.buffer.bytes.subarray(0, outcome.status);
-      const shown = filter.sent(bytes);
+      const shown = this.#secretsOf(call).sent(bytes);
       for (const line of hexDump('>', open ? bytes : shown)) this.#tracer.line(line);
     } else if (opcode?.buffer === 'received' && outcome.received !== undefined) {
-      filter.received(outcome.received);
+      this.#secretsOf(call).received(outcome.received);
       for (const line of hexDump('<', outcome.received)) this.#tracer.line(line);
-    } else if (opcode?.name === 'CLOSE') this.#secrets.delete(call.sockport);
+    }
+  }
+
+  /** What is known of the dialogue on the socket of a call; what was known of closed ones is forgotten. */
+  #secretsOf(call: Call): SecretFilter {
+    const number = socketNumberOf(call, this.#settings.bits);
+    let filter = this.#secrets.get(number);
+    if (filter === undefined) {
+      const open = new Set(this.sockets);
+      for (const known of this.#secrets.keys()) if (!open.has(known)) this.#secrets.delete(known);
+      filter = new SecretFilter();
+      this.#secrets.set(number, filter);
+    }
+    return filter;
   }
 }
 
 const NO_BYTES = new Uint8Array(0);
 const AGAIN = -11;
 
-/** Opcodes that programs call in a loop until the answer changes. */
+/** Opcodes that programs call in a loop until the answer changes: to 1, or to the size of a record. */
 const POLLING: ReadonlySet<string> = new Set(['CHECK', 'CHKQTY']);
 
 function following(number: number): number {
@@ -329,16 +337,21 @@ function following(number: number): number {
 }
 
 function splitOptions(given: readonly (Argument | CallOptions)[]): {
-  args: Argument[];
+  args: readonly Argument[];
   signal: AbortSignal | undefined;
 } {
+  if (!given.some(isOptions)) return { args: given as readonly Argument[], signal: undefined };
   const args: Argument[] = [];
   let signal: AbortSignal | undefined;
   for (const argument of given) {
-    if (typeof argument === 'object' && !isVariable(argument)) signal = (argument as CallOptions).signal;
-    else args.push(argument as Argument);
+    if (isOptions(argument)) signal = argument.signal;
+    else args.push(argument);
   }
   return { args, signal };
+}
+
+function isOptions(argument: Argument | CallOptions): argument is CallOptions {
+  return typeof argument === 'object' && !isVariable(argument);
 }
 
 /** Makes a job. See {@link JobOptions}. */

@@ -14,14 +14,15 @@ import {
   TCPOP_STARTTLS,
   TCPOP_WRITE,
 } from '../../ashell.def.ts';
+import type { Call, Outcome } from './call.ts';
 import { acceptOpcodeOp } from './handlers/accept.ts';
-import { checkOpcodeOp, chkqtyOp } from './handlers/check.ts';
+import { checkOpcodeOp, chkqtyOp, lookAtOnce } from './handlers/check.ts';
 import { closeOpcodeOp, shutdownOpcodeOp } from './handlers/close.ts';
 import { connectOldOp, connectOp } from './handlers/connect.ts';
 import { readOpcodeOp } from './handlers/read.ts';
 import { starttlsOp } from './handlers/starttls.ts';
 import { writeOpcodeOp } from './handlers/write.ts';
-import type { HandlerOp } from './runtime.ts';
+import type { HandlerOp, Runtime } from './runtime.ts';
 
 /** What the buffer argument is to an opcode. */
 export type BufferUse = 'unused' | 'greeting' | 'sent' | 'received' | 'priority' | 'priority, received' | 'text';
@@ -47,6 +48,8 @@ export interface Opcode {
   readonly opens: boolean;
   /** Whether sockidx 0 means the whole set. */
   readonly wholeSet: boolean;
+  /** Answers a synchronous call on the native engine without an operation, where it can; null leaves it to `handlerOp`. */
+  readonly atOnce?: (runtime: Runtime, call: Call) => Outcome | null;
   /** Null for ERRMSG, which the job answers from what it remembers. */
   readonly handlerOp: HandlerOp | null;
 }
@@ -134,6 +137,7 @@ export const OPCODES: readonly Opcode[] = [
     status: '1 ready, 0 not; for a whole set the number of ready ones',
     opens: false,
     wholeSet: true,
+    atOnce: lookAtOnce,
     handlerOp: checkOpcodeOp,
   },
   {

@@ -37,7 +37,7 @@ export interface Routine {
   frame(
     args: readonly Argument[],
     settings: JobSettings,
-    reserved: number,
+    reserve: () => number,
     lastReady: WeakMap<ArrayBufferLike, number>,
   ): Frame;
   /** What the routine does beyond TCPX with the result. */
@@ -50,7 +50,7 @@ function frameOf(
   shape: Shape,
   args: readonly Argument[],
   opcodeNumber: number,
-  reserved: number,
+  reserve: () => number,
   lastReady: WeakMap<ArrayBufferLike, number>,
 ): Frame {
   const status = statusVariable(routine, shape, args);
@@ -84,7 +84,7 @@ function frameOf(
     hostname: opcode.opens ? stringArgument(args[shape.hostname]) : '',
     sockary: storage,
     lastReady: storage === null ? 0 : (lastReady.get(storage.buffer) ?? 0),
-    reserved,
+    reserved: opcode.opens ? reserve() : 0,
   };
   return {
     call,
@@ -109,10 +109,10 @@ const TCPX: Routine = {
     least: 4,
     most: 8,
   },
-  frame(args, settings, reserved, lastReady) {
+  frame(args, settings, reserve, lastReady) {
     const given = numberArgument(args[0]);
     const opcode = settings.opcodes === null ? given : (settings.opcodes.get(given) ?? Number.NaN);
-    return frameOf('TCPX', this.shape, args, opcode, reserved, lastReady);
+    return frameOf('TCPX', this.shape, args, opcode, reserve, lastReady);
   },
 };
 
@@ -166,9 +166,9 @@ const TCPCLI: Routine = {
     least: 4,
     most: 6,
   },
-  frame(args, _settings, reserved, lastReady) {
+  frame(args, _settings, reserve, lastReady) {
     const code = TCPCLI_CODES[numberArgument(args[0])] ?? Number.NaN;
-    return legacyCall(frameOf('TCPCLI', this.shape, args, code, reserved, lastReady), args, this.shape.flags, true);
+    return legacyCall(frameOf('TCPCLI', this.shape, args, code, reserve, lastReady), args, this.shape.flags, true);
   },
 };
 
@@ -186,9 +186,9 @@ const TCPSRV: Routine = {
     least: 4,
     most: 5,
   },
-  frame(args, _settings, reserved, lastReady) {
+  frame(args, _settings, reserve, lastReady) {
     const code = TCPSRV_CODES[numberArgument(args[0])] ?? Number.NaN;
-    return legacyCall(frameOf('TCPSRV', this.shape, args, code, reserved, lastReady), args, this.shape.flags, false);
+    return legacyCall(frameOf('TCPSRV', this.shape, args, code, reserve, lastReady), args, this.shape.flags, false);
   },
   finish(frame, opcode, status) {
     // The server's page has the answer in FLAGS, the client's in STATUS.

@@ -4,13 +4,12 @@
  */
 import { type Deadline, Deadline as Deadlines, NEVER } from '../core/deadline.ts';
 import type { Op } from '../core/op.ts';
-import { Task } from '../core/run.ts';
 import type { Engine } from '../net/endpoint.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import type { Assumptions } from './assumptions.ts';
 import type { Call, Outcome } from './call.ts';
 import type { FlagBits } from './flags.ts';
-import { destroySocket, type ListenerSocket, type SocketTable, type TcpxSocket } from './sockets.ts';
+import { destroySocket, type ListenerSocket, type SocketTable } from './sockets.ts';
 
 /** What is the same for all calls of a job. Plain data but for the engine. */
 export interface RuntimeOptions {
@@ -26,8 +25,8 @@ export interface Runtime extends RuntimeOptions {
   readonly sockets: SocketTable;
   /** Listening sockets that KEEPLISTEN without ASYNC left open, by port: the program never learns their numbers. */
   readonly keptListeners: Map<number, ListenerSocket>;
-  /** Detail of what happens below the opcodes, for the trace option XDEBUG. */
-  readonly detail: (line: string) => void;
+  /** Takes detail of what happens below the opcodes, for the trace option XDEBUG; null when nobody traces. */
+  readonly detail: ((line: string) => void) | null;
 }
 
 /** Handles one opcode. Errors are thrown and become statuses in one place. */
@@ -36,18 +35,6 @@ export type HandlerOp = (runtime: Runtime, call: Call) => Op<Outcome>;
 /** The limit that a call's own timer sets; none for 0. */
 export function timerDeadline(call: Call): Deadline {
   return call.timer > 0 ? Deadlines.after(call.timer) : NEVER;
-}
-
-/** Runs an operation of an asynchronous call and makes it known to the socket, so that CLOSE can end it. */
-export function startTask<T>(op: Op<T>, socket: TcpxSocket | undefined): Task<T> {
-  const task = new Task(op);
-  if (socket !== undefined && !task.settled) {
-    const known = task as Task<unknown>;
-    socket.tasks.add(known);
-    const forget = () => socket.tasks.delete(known);
-    task.promise.then(forget, forget);
-  }
-  return task;
 }
 
 /** Releases everything at once; pending calls end with -125. */

@@ -7,32 +7,38 @@ const REPLACEMENT = '[secret]';
 
 /** A command with a secret in its arguments; an IMAP tag or a POP3 keyword may stand in front. */
 const COMMAND =
-  /^((?:[A-Za-z0-9.+-]{1,32} )?(?:AUTHENTICATE|AUTHINFO PASS|AUTH|PASS|LOGIN|X-?OAUTH2?|ACCT|OPER|IDENTIFY)(?=[ \t]))[ \t]+.*$/i;
-/** The server asks for more: SMTP's 334, IMAP's and POP3's plus sign, NNTP's 383. */
-const CHALLENGE = /^(?:334|383|\+)(?:[ \t]|$)/;
-/** An answer that opens a dialogue with further secret lines. */
-const EXCHANGE = /^(?:[A-Za-z0-9.+-]{1,32} )?(?:AUTHENTICATE|AUTH)(?:[ \t]|$)/i;
+  /^((?:[A-Za-z0-9.+-]{1,32} )?(?:AUTHENTICATE|AUTHINFO (?:PASS|SASL|GENERIC|SIMPLE)|AUTH|PASS|LOGIN|X-?OAUTH2?|ACCT|OPER|IDENTIFY)(?=[ \t]))[ \t]+[\s\S]*$/i;
+/** The server asks for a secret whatever came before: SMTP's 334, NNTP's 383. */
+const CHALLENGE = /^(?:334|383)(?:[ \t]|$)/;
+/** A command that further secret lines may follow: SASL, and IMAP's LOGIN with literals. */
+const EXCHANGE = /^(?:[A-Za-z0-9.+-]{1,32} )?(?:AUTHENTICATE|AUTHINFO (?:SASL|GENERIC|SIMPLE)|AUTH|LOGIN)(?:[ \t]|$)/i;
+/** What ends such a dialogue: a numbered reply, POP3's, IMAP's tagged and ManageSieve's answers. */
+const ANSWER = /^(?:\d{3}(?:[ \t]|$)|\+OK|-ERR|(?:[^*\s]\S* )?(?:OK|NO|BAD|BYE)(?:[ \t(]|$))/i;
 
 /**
- * What passed on one connection, as far as secrets go: whether the next line of the client answers a challenge, and the
- * unfinished line that a chunk ended with.
+ * What passed on one connection, as far as secrets go: whether what the client says next is a secret, and the unfinished
+ * lines that chunks ended with. In doubt a line is hidden: between an AUTH and the server's final answer all of them are.
  */
 export class SecretFilter {
   #answering = false;
   #exchange = false;
   #unfinished = '';
+  #unheard = '';
 
   /** The bytes to show for what the client sent. */
   sent(bytes: Uint8Array): Uint8Array {
     const text = Buffer.from(bytes).toString('latin1');
-    const lines = text.split(/(?<=\n)/);
-    const shown = lines.map((line, index) => {
+    const shown = text.split(/(?<=\n)/).map((line, index) => {
       const whole = index === 0 ? this.#unfinished + line : line;
-      const ending = /\r?\n$/.exec(line)?.[0] ?? '';
-      const complete = ending !== '';
-      const result = this.#show(whole.replace(/\r?\n$/, ''), line.slice(0, line.length - ending.length));
+      const ending = /\r?\n?$/.exec(line)?.[0] ?? '';
+      const command = whole.replace(/\r?\n?$/, '');
+      const result = this.#show(command, line.slice(0, line.length - ending.length));
+      const complete = ending.endsWith('\n');
       this.#unfinished = complete ? '' : whole;
-      if (complete) this.#answering = false;
+      if (complete) {
+        this.#answering = false;
+        if (EXCHANGE.test(command)) this.#exchange = true;
+      }
       return result + ending;
     });
     return Buffer.from(shown.join(''), 'latin1');
@@ -40,8 +46,7 @@ export class SecretFilter {
 
   /** `whole` is the line so far, `part` what of it came with this chunk. */
   #show(whole: string, part: string): string {
-    if (this.#answering) return part === '' ? '' : REPLACEMENT;
-    if (EXCHANGE.test(whole)) this.#exchange = true;
+    if (this.#answering || this.#exchange) return part === '' ? '' : REPLACEMENT;
     const command = COMMAND.exec(whole);
     if (command === null) return part;
     const kept = command[1] ?? '';
@@ -51,13 +56,19 @@ export class SecretFilter {
 
   /** Notes what the server said; it is shown as it is. */
   received(bytes: Uint8Array): Uint8Array {
-    const text = Buffer.from(bytes).toString('latin1');
-    const last = text.trimEnd().split(/\r?\n/).at(-1) ?? '';
-    if (CHALLENGE.test(last)) this.#answering = this.#exchange || /^(?:334|383)/.test(last);
-    else {
-      this.#answering = false;
-      if (last !== '') this.#exchange = false;
+    const lines = (this.#unheard + Buffer.from(bytes).toString('latin1')).split(/\r?\n/);
+    // Only the head of a line matters, and one that never ends must not be kept whole.
+    this.#unheard = (lines.pop() ?? '').slice(0, LONGEST_HEAD);
+    for (const line of lines) {
+      if (CHALLENGE.test(line)) this.#answering = true;
+      else if (ANSWER.test(line)) {
+        this.#answering = false;
+        this.#exchange = false;
+      }
     }
     return bytes;
   }
 }
+
+/** How much of an unfinished line of the server is kept, in bytes. */
+const LONGEST_HEAD = 256;

@@ -14,7 +14,7 @@ export function errnoStatus(name: ErrnoName): number {
 
 /** A failure that is a value, not an exception: would-block above all. */
 export function refused(name: ErrnoName, text: string): Outcome {
-  return { status: errnoStatus(name), origin: 'errno', text };
+  return { status: errnoStatus(name), origin: 'errno', text, sockport: undefined, received: undefined };
 }
 
 /** Thrown inside an opcode for a call that makes no sense; the status is the assumption `usageError`. */

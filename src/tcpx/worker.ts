@@ -27,7 +27,7 @@ serve<Question, CallAnswer | null>(async (question, signal) => {
       tls: tlsSettings(question.tls),
       sockets: new SocketTable(),
       keptListeners: new Map(),
-      detail: question.detail ? (line) => lines.push(line) : () => {},
+      detail: question.detail ? (line) => lines.push(line) : null,
     };
     jobs.set(question.job, { runtime, lines, told: new Map() });
     return { payload: EMPTY, transfer: [] };

@@ -221,7 +221,8 @@ export function statusOfTlsFailure(error: unknown, phase: TlsPhase, facts: Failu
 /** Reasons that mean bytes which are no TLS records; in mid-session they are something else than a wrong port. */
 const notTls: ReadonlySet<string> = new Set(['WRONG_VERSION_NUMBER', 'HTTP_REQUEST', 'HTTPS_PROXY_REQUEST']);
 
-function plaintextText(phase: TlsPhase, role: FailureFacts['role']): string {
+/** What bytes that are no TLS records mean to a person. */
+export function plaintextText(phase: TlsPhase, role: FailureFacts['role']): string {
   if (phase === 'record') return 'unencrypted bytes came in the middle of the session';
   return role === 'server' ? 'the client speaks plaintext' : 'this port speaks plaintext, or wants STARTTLS first';
 }

@@ -34,12 +34,13 @@ export interface PeerCertificate {
   readonly validFrom: string;
   readonly validTo: string;
   readonly fingerprint256: string;
-  /** The chain as received, DER, the peer's own first. */
+  /** The chain as received, DER, the peer's own first, without a root at its end. */
   readonly chain: readonly Uint8Array[];
 }
 
 /** Describes a chain of DER certificates; null for an empty one. */
-export function describePeer(chain: readonly Uint8Array[]): PeerCertificate | null {
+export function describePeer(received: readonly Uint8Array[]): PeerCertificate | null {
+  const chain = withoutRoot(received);
   const [own] = chain;
   if (own === undefined) return null;
   const certificate = new X509Certificate(own);
@@ -52,6 +53,14 @@ export function describePeer(chain: readonly Uint8Array[]): PeerCertificate | nu
     fingerprint256: certificate.fingerprint256,
     chain,
   };
+}
+
+/** A root proves nothing and is seldom sent; Node adds it from the trusted ones, and nobody can tell the two apart. */
+function withoutRoot(chain: readonly Uint8Array[]): readonly Uint8Array[] {
+  const last = chain.at(-1);
+  if (last === undefined || chain.length === 1) return chain;
+  const { subject, issuer } = new X509Certificate(last);
+  return subject === issuer ? chain.slice(0, -1) : chain;
 }
 
 /** node:crypto separates the parts of a name by line feeds. */

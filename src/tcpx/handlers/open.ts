@@ -2,7 +2,7 @@
 import type { Deadline } from '../../core/deadline.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
-import type { PlainEndpoint, TlsRole } from '../../net/endpoint.ts';
+import type { PlainEndpoint, TlsRole, TlsStart } from '../../net/endpoint.ts';
 import { upgradeOp } from '../../net/ops.ts';
 import type { Call } from '../call.ts';
 import { describeTls } from '../facts.ts';
@@ -33,6 +33,12 @@ export function upgradeStateOf(runtime: Runtime, call: Call): StreamSocket['stat
   return hasFlag(call.flags, runtime.bits.tls) ? 'tls' : 'plain';
 }
 
+/** How TLS begins on a socket; its lines in the trace carry its number. */
+export function tlsStart({ tls, detail }: Runtime, { number, role, host, priority }: StreamSocket): TlsStart {
+  const log = detail === null ? null : (line: string) => detail(`sock ${number} ${line}`);
+  return { settings: tls, role, host, priority, log };
+}
+
 /** Makes the socket of a new connection and, when it is to be TLS from the first byte, shakes hands. */
 export function* openStreamOp(
   runtime: Runtime,
@@ -60,9 +66,9 @@ export function* openStreamOp(
     heard: false,
   };
   if (state === 'tls') {
-    const secure = yield* upgradeOp(runtime.engine, endpoint, runtime.tls, role, host, priority, until);
+    const secure = yield* upgradeOp(runtime.engine, endpoint, tlsStart(runtime, socket), until, 'nothing');
     socket.endpoint = secure;
-    runtime.detail(describeTls(call.reserved, secure.tls));
+    runtime.detail?.(describeTls(call.reserved, secure.tls));
   }
   return socket;
 }

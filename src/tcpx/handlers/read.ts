@@ -1,5 +1,5 @@
 /** TCPOP_READ (4); reference tcpx §3.2, §4, §5.2. */
-import { NEVER, NOW } from '../../core/deadline.ts';
+import { NOW } from '../../core/deadline.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
 import { readFullyOp, readOp } from '../../net/ops.ts';
@@ -9,6 +9,13 @@ import type { StreamSocket } from '../sockets.ts';
 import { refused } from '../status.ts';
 import { countOf, streamOf } from './stream.ts';
 
+/*
+ *                      timer 0                               timer > 0
+ * count 0, blocking    at least one byte, however long       at least one byte, within the timer
+ * count 0, non-bl.     what is there, else would-block       the same
+ * count n, blocking    all n, however long                   all n, or what came within the timer
+ * count n, non-bl.     up to n of what is there              the same
+ */
 export function* readOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
   const socket = streamOf(runtime, call);
   if (socket === 'connecting') return refused('EAGAIN', 'the connection is still being made');
@@ -17,10 +24,16 @@ export function* readOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
   const into = target(runtime, call, count);
   socket.reading = true;
   try {
-    const received = yield* receiveOp(runtime, socket, call, count, into);
+    const { endpoint } = socket;
+    const mayWait = socket.blocking || call.timer > 0;
+    const until = mayWait ? timerDeadline(call) : NOW;
+    let received = yield* mayWait && count > 0 ? readFullyOp(endpoint, into, until) : readOp(endpoint, into, until);
+    if (received === 'timeout' && until === NOW && (yield* runtime.engine.settleOp())) {
+      received = yield* readOp(endpoint, into, NOW);
+    }
     if (received === 'timeout') return refused('EAGAIN', nothingReceived(socket));
     if (received > 0) socket.heard = true;
-    return { ...succeeded(received), received: into.subarray(0, received) };
+    return succeeded(received, received === into.length ? into : into.subarray(0, received));
   } finally {
     socket.reading = false;
   }
@@ -30,35 +43,10 @@ export function* readOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
 function target(runtime: Runtime, call: Call, count: number): Uint8Array {
   const { bytes, dynamic, size } = call.buffer;
   if (dynamic) return new Uint8Array(count === 0 ? runtime.assumptions.dynamicReadSize : count);
-  const into = bytes.subarray(0, count === 0 ? size : Math.min(count, bytes.length));
+  const room = Math.min(count === 0 ? size : count, bytes.length);
+  const into = room === bytes.length ? bytes : bytes.subarray(0, room);
   if (into.length === 0) throw new UsageError('the buffer has no room: READ needs a variable of at least one byte');
   return into;
-}
-
-/*
- *                      timer 0                               timer > 0
- * count 0, blocking    at least one byte, however long       at least one byte, within the timer
- * count 0, non-bl.     what is there, else would-block       the same
- * count n, blocking    all n, however long                   all n, or what came within the timer
- * count n, non-bl.     up to n of what is there              the same
- */
-function* receiveOp(
-  runtime: Runtime,
-  socket: StreamSocket,
-  call: Call,
-  count: number,
-  into: Uint8Array,
-): Op<number | 'timeout'> {
-  const { endpoint, blocking } = socket;
-  if (call.timer > 0) {
-    return yield* count === 0
-      ? readOp(endpoint, into, timerDeadline(call))
-      : readFullyOp(endpoint, into, timerDeadline(call));
-  }
-  if (blocking) return yield* count === 0 ? readOp(endpoint, into, NEVER) : readFullyOp(endpoint, into, NEVER);
-  const received = yield* readOp(endpoint, into, NOW);
-  if (received !== 'timeout' || !(yield* runtime.engine.settleOp())) return received;
-  return yield* readOp(endpoint, into, NOW);
 }
 
 function nothingReceived(socket: StreamSocket): string {

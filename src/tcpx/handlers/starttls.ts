@@ -6,9 +6,13 @@ import { describeTls } from '../facts.ts';
 import { hasFlag } from '../flags.ts';
 import { type Runtime, timerDeadline } from '../runtime.ts';
 import { CallError, refused } from '../status.ts';
+import { tlsStart } from './open.ts';
 import { streamOf } from './stream.ts';
 
 export function* starttlsOp(runtime: Runtime, call: Call): Op<Outcome> {
+  if (runtime.sockets.find(call.sockport).kind === 'listener') {
+    throw new CallError(`STARTTLS: socket ${call.sockport} is listening`);
+  }
   const socket = streamOf(runtime, call);
   if (!hasFlag(call.flags, runtime.bits.tls)) throw new CallError('STARTTLS needs TCPXFLG_TLS in flags');
   if (socket === 'connecting') throw new CallError('STARTTLS: the connection is still being made');
@@ -20,13 +24,12 @@ export function* starttlsOp(runtime: Runtime, call: Call): Op<Outcome> {
   socket.reading = true;
   socket.writing = true;
   try {
-    const { upgradable: plain, role, host, priority } = socket;
     const until = timerDeadline(call);
-    const secure = yield* upgradeOp(runtime.engine, plain, runtime.tls, role, host, priority, until);
+    const secure = yield* upgradeOp(runtime.engine, socket.upgradable, tlsStart(runtime, socket), until, 'dialogue');
     socket.endpoint = secure;
     socket.state = 'tls';
     socket.upgradable = null;
-    runtime.detail(describeTls(socket.number, secure.tls));
+    runtime.detail?.(describeTls(socket.number, secure.tls));
     return succeeded(0);
   } finally {
     socket.reading = false;

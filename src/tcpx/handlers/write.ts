@@ -1,5 +1,5 @@
 /** TCPOP_WRITE (2); reference tcpx §3.3, §4, §13 (low-water mark). */
-import { NEVER, NOW } from '../../core/deadline.ts';
+import { NOW } from '../../core/deadline.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
 import { writeOp } from '../../net/ops.ts';
@@ -18,7 +18,12 @@ export function* writeOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
   if (from.length === 0) return succeeded(0);
   socket.writing = true;
   try {
-    const sent = yield* sendOp(socket, call, from);
+    const { endpoint } = socket;
+    const mayWait = socket.blocking || call.timer > 0;
+    // A write that may not wait is not begun before all of it fits, as the low-water mark of the original has it; more
+    // than an empty send buffer can hold goes out in part.
+    const begins = mayWait || endpoint.fits(from.length);
+    const sent = begins ? yield* writeOp(endpoint, from, mayWait ? timerDeadline(call) : NOW) : 0;
     return sent === 0 ? refused('EAGAIN', `no room to send ${from.length} bytes`) : succeeded(sent);
   } finally {
     socket.writing = false;
@@ -31,17 +36,7 @@ function data(runtime: Runtime, call: Call, socket: StreamSocket): Uint8Array {
   if (count > bytes.length) {
     throw new UsageError(`flags asks for ${count} bytes, the buffer has ${bytes.length}; nothing was sent`);
   }
-  if (count > 0) return bytes.subarray(0, count);
+  if (count > 0) return count === bytes.length ? bytes : bytes.subarray(0, count);
   if (isString && runtime.assumptions.fixedStringWrite === 'current') return textOf(call);
   return bytes.subarray(0, size);
-}
-
-/**
- * A write that may not wait is not begun before all of it fits, as the low-water mark of the original has it; more than
- * an empty send buffer can hold goes out in part.
- */
-function* sendOp(socket: StreamSocket, call: Call, from: Uint8Array): Op<number> {
-  if (call.timer > 0) return yield* writeOp(socket.endpoint, from, timerDeadline(call));
-  if (socket.blocking) return yield* writeOp(socket.endpoint, from, NEVER);
-  return socket.endpoint.fits(from.length) ? yield* writeOp(socket.endpoint, from, NOW) : 0;
 }
