@@ -43,7 +43,14 @@ const abandoned: { block: Pointer; request: bigint; taken: boolean }[] = [];
 export function beginLookup(host: string): SyncLookup {
   const libc = loadLibc();
   sweep(libc);
-  return libc.asynchronousLookup === null ? new BlockingLookup(host) : new ThreadLookup(host);
+  // A thread costs far more than the answer where that comes from a file.
+  return libc.asynchronousLookup === null || isLocalhost(host) ? new BlockingLookup(host) : new ThreadLookup(host);
+}
+
+/** RFC 6761 §6.3: localhost names are never looked up in the network. */
+function isLocalhost(host: string): boolean {
+  const name = host.toLowerCase();
+  return name === 'localhost' || name.endsWith('.localhost');
 }
 
 function hints(): Uint8Array {

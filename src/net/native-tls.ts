@@ -22,7 +22,7 @@ import {
   type Gnutls,
   loadGnutls,
 } from '../native/gnutls.ts';
-import { type Libc, loadLibc, type Pointer, SHUT_RD, SHUT_WR } from '../native/libc.ts';
+import { type Libc, loadLibc, MSG_DONTWAIT, MSG_PEEK, type Pointer, SHUT_RD, SHUT_WR } from '../native/libc.ts';
 import { plaintextText } from '../tls/codes.ts';
 import { alertText, GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
@@ -56,6 +56,8 @@ const E_AGAIN = GNUTLS_E.AGAIN.code;
 const E_INTERRUPTED = GNUTLS_E.INTERRUPTED.code;
 
 const scratch = new Uint8Array(64 * 1024);
+/** struct pollfd: fd int | events short | revents short. */
+const pollFd = new Int32Array(2);
 
 export class GnutlsEndpoint implements TlsEndpoint {
   readonly readAhead: ByteQueue = new ByteQueue();
@@ -73,7 +75,10 @@ export class GnutlsEndpoint implements TlsEndpoint {
   /** The session that this client asks to resume. */
   #offered: KeptSession | undefined;
   readonly #request: VerifyRequest;
+  #secure = false;
   #info: TlsInfo | null = null;
+  /** Whether a full handshake that succeeds has verified the peer: it need not be done twice. */
+  #verified = false;
   /** A record that GnuTLS holds and the kernel has not taken yet. */
   #unsent = false;
   #ended = false;
@@ -123,7 +128,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
         gnutls.gnutls_server_name_set(this.#session, GNUTLS_NAME_DNS, this.#host, Buffer.byteLength(this.#host)),
       );
     }
-    if (this.#settings.verify === 'full') this.#request.enforce(this.#session);
+    if (this.#settings.verify === 'full') this.#enforceVerify();
     if (!this.#settings.resume) return;
     this.#offered = this.#settings.sessions.take(this.#sessionKey);
     if (this.#offered === undefined) return;
@@ -144,7 +149,12 @@ export class GnutlsEndpoint implements TlsEndpoint {
     if (clientAuth === 'none') return;
     const request = clientAuth === 'require' ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST;
     this.#gnutls.gnutls_certificate_server_set_request(this.#session, request);
-    if (clientAuth === 'require' && verify === 'full') this.#request.enforce(this.#session);
+    if (clientAuth === 'require' && verify === 'full') this.#enforceVerify();
+  }
+
+  #enforceVerify(): void {
+    this.#request.enforce(this.#session);
+    this.#verified = true;
   }
 
   get fd(): number {
@@ -164,7 +174,11 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   get tls(): TlsInfo {
-    if (this.#info === null) throw new Error('the handshake is not complete');
+    if (!this.#secure) throw new Error('the handshake is not complete');
+    if (this.#info === null) {
+      if (this.#destroyed) throw new Error('the session is gone');
+      this.#info = this.#describe();
+    }
     return this.#info;
   }
 
@@ -180,9 +194,11 @@ export class GnutlsEndpoint implements TlsEndpoint {
       if (this.#gnutls.gnutls_error_is_fatal(code) !== 0) throw this.#handshakeError(code);
     }
     this.#recordSize = this.#gnutls.gnutls_record_get_max_size(this.#session);
-    this.#info = this.#describe();
-    const { resumed, version } = this.#info;
-    if (resumed && version === 'TLSv1.2' && this.#offered !== undefined) {
+    this.#secure = true;
+    // A server decides by the facts about a certificate that it only requested. A client's wait until somebody asks: they
+    // cost half as much as the handshake.
+    if (this.#role === 'server') this.#info = this.#describe();
+    if (this.#offered !== undefined && this.tls.resumed && this.tls.version === 'TLSv1.2') {
       this.#settings.sessions.put(this.#sessionKey, this.#offered);
     }
     return 0;
@@ -197,7 +213,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
     return this.#gnutls.gnutls_record_get_direction(this.#session) === 1 ? WANT_WRITE : WANT_READ;
   }
 
-  #handshakeError(code: number): TlsError {
+  #handshakeError(met: number): TlsError {
+    const code = this.#isCut(met) ? GNUTLS_E.PREMATURE_TERMINATION.code : met;
     // The peer learns why, as OpenSSL does by itself.
     this.#gnutls.gnutls_alert_send_appropriate(this.#session, code);
     if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code) {
@@ -249,9 +266,16 @@ export class GnutlsEndpoint implements TlsEndpoint {
         continue;
       }
       if (this.#gnutls.gnutls_error_is_fatal(count) === 0) continue;
-      this.#failure = new TlsError(count, this.#describeError(count));
+      const code = this.#isCut(count) ? GNUTLS_E.PREMATURE_TERMINATION.code : count;
+      this.#failure = new TlsError(code, this.#describeError(code));
       throw this.#failure;
     }
+  }
+
+  /** Whether the connection has ended inside a record: to GnuTLS that is a record of the wrong length. */
+  #isCut(code: number): boolean {
+    if (code !== GNUTLS_E.UNEXPECTED_PACKET_LENGTH.code) return false;
+    return this.#libc.recv(this.fd, scratch, 1, MSG_PEEK | MSG_DONTWAIT) === 0;
   }
 
   /**
@@ -259,7 +283,9 @@ export class GnutlsEndpoint implements TlsEndpoint {
    * an edge for that has passed already. poll(2) sees an end and an error as well, and takes nothing away.
    */
   #moreArrived(): boolean {
-    return this.#libc.poll(new Int32Array([this.fd, READABLE]), 1, 0) > 0;
+    pollFd[0] = this.fd;
+    pollFd[1] = READABLE;
+    return this.#libc.poll(pollFd, 1, 0) > 0;
   }
 
   write(from: Uint8Array): Transfer {
@@ -368,7 +394,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   #keepSession(): void {
-    if (this.#role !== 'client' || !this.#settings.resume || this.#info === null || this.#failure !== null) return;
+    if (this.#role !== 'client' || !this.#settings.resume || !this.#secure || this.#failure !== null) return;
     if ((this.#gnutls.gnutls_session_get_flags(this.#session) & GNUTLS_SFLAGS_SESSION_TICKET) === 0) return;
     const data = resumptionData(this.#gnutls, this.#session);
     if (data !== null) this.#settings.sessions.put(this.#sessionKey, { data });
@@ -399,6 +425,9 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   #verifyResult(chain: readonly Uint8Array[]): VerifyResult {
     if (chain.length === 0) return { result: 'unchecked', reasons: [] };
+    if (this.#verified && this.#gnutls.gnutls_session_is_resumed(this.#session) === 0) {
+      return { result: 'verified', reasons: [] };
+    }
     const reasons = this.#request.check(this.#session, chain);
     if (reasons.length === 0) return { result: 'verified', reasons };
     if (this.#role === 'server' && this.#settings.verify === 'full') {

@@ -61,6 +61,9 @@ export function secureContextOf(settings: TlsSettings, role: 'client' | 'server'
   return context;
 }
 
+/** Declines a renegotiation, as the GnuTLS engine does (RFC 5246 §7.2.2). */
+const { SSL_OP_NO_RENEGOTIATION } = constants;
+
 const withoutTickets = new WeakSet<tls.SecureContext>();
 
 /** False for a context whose priority string says %NO_TICKETS. */
@@ -81,7 +84,8 @@ function makeContext(settings: TlsSettings, role: 'client' | 'server', priority:
   try {
     const context = tls.createSecureContext({
       ...policy,
-      secureOptions: secureOptions | (tickets && settings.resume ? 0 : constants.SSL_OP_NO_TICKET),
+      secureOptions:
+        secureOptions | SSL_OP_NO_RENEGOTIATION | (tickets && settings.resume ? 0 : constants.SSL_OP_NO_TICKET),
       sessionIdContext: 'tcpx',
       ...(ca === undefined ? {} : { ca }),
       ...(settings.cert === null ? {} : { cert: Buffer.from(settings.cert) }),

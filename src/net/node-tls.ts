@@ -174,12 +174,11 @@ export class NodeTlsEndpoint implements TlsEndpoint {
       this.#wakes.fire(READABLE);
     });
     socket.on('end', () => {
-      if (this.#cut)
-        this.#failure ??= new TlsError(
-          GNUTLS_E.PREMATURE_TERMINATION.code,
-          gnutlsErrorText(GNUTLS_E.PREMATURE_TERMINATION.code),
-        );
-      else this.#ended = true;
+      // close_notify ahead of the end of the handshake: a server would not hear of it in any other way.
+      if (this.#cut || !this.#secure) {
+        const { code } = this.#cut ? GNUTLS_E.PREMATURE_TERMINATION : GNUTLS_E.SESSION_EOF;
+        this.#failure ??= new TlsError(code, gnutlsErrorText(code));
+      } else this.#ended = true;
       this.#wakes.fireAll();
     });
     socket.on('drain', () => this.#wakes.fire(WRITABLE));

@@ -235,6 +235,10 @@ export const REQUIREMENTS = {
   'TLS-OLD-CONNECT': 'tcpx §2, §7: the old connect with TLS reads its greeting decrypted',
   'TLS-SOCKARY': 'tcpx §7, §11: TLS sockets in an array count decrypted data as ready',
   'TLS-INFO': 'design §6: the facts of the session can be asked for',
+  'TLS-ALPN': 'tcpx §7: ALPN in both roles by a job option (an extension)',
+  'TLS-RESUME': 'tcpx §7: sessions are resumed in both roles unless tls.resume is false (an extension)',
+  'TLS-KEYLOG': 'tcpx §7: SSLKEYLOGFILE is honoured on both engines',
+  'TLS-OPTIONS': 'tcpx §7: a wrong TLS option is a usage error that names it',
   'TLS-TRACE': 'tcpx §12: the handshake shows in XDEBUG, never keys',
   // STARTTLS
   'STARTTLS-CONNECT': 'tcpx §8.1: CONNECT with TLS and STARTTLS opens in clear',

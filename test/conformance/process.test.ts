@@ -1,0 +1,129 @@
+/** What a program's process does while it calls: signals, and how long it lives (tcpx §1, design §8). */
+import { fileURLToPath } from 'node:url';
+import { engineReports } from 'tcpx';
+import { afterEach, describe, expect, it } from 'vitest';
+import { behaviour } from '../support/conformance.ts';
+import { freePort, type RunningProcess, startProcess } from '../support/peer.ts';
+import { startPeer, stopPeers } from '../support/scripted-peer.ts';
+
+const programs: RunningProcess[] = [];
+afterEach(async () => {
+  await Promise.all(programs.splice(0).map((program) => program.stop()));
+  await stopPeers();
+});
+
+async function run(engine: string, what: string, peer: { host: string; port: number }): Promise<RunningProcess> {
+  const file = fileURLToPath(new URL('children/program.mjs', import.meta.url));
+  const program = await startProcess({
+    command: process.execPath,
+    args: [file, engine, what, peer.host, String(peer.port)],
+    input: '',
+  });
+  programs.push(program);
+  return program;
+}
+
+/**
+ * Sends a signal until the program says what it is to say: one that comes before the thread waits is served only after
+ * the wait.
+ */
+async function signalUntil(program: RunningProcess, signal: NodeJS.Signals, pattern: RegExp): Promise<void> {
+  const sending = setInterval(() => process.kill(program.pid, signal), 30);
+  try {
+    await program.waitFor(pattern);
+  } finally {
+    clearInterval(sending);
+  }
+}
+
+behaviour(
+  {
+    ids: ['SIGNAL-EINTR', 'AUTO-CLOSE-NOT'],
+    title: 'a signal with a listener ends a READ that blocks, not one that is awaited',
+    diverges: [
+      {
+        engine: 'node',
+        mode: 'sync',
+        reason: 'a signal does not end Atomics.wait; the listener runs once the call is over',
+        proof: 'signal-during-atomics-wait.mjs',
+      },
+    ],
+  },
+  async ({ engine, mode }) => {
+    const peer = await startPeer({ steps: [{ expectEnd: 'any' }] });
+    const program = await run(engine, mode === 'sync' ? 'read-listening' : 'read-listening-async', peer);
+    await program.waitFor(/reading/);
+    await signalUntil(program, 'SIGINT', /read -?\d+/);
+    await program.finished();
+    expect(program.stdout()).toContain(mode === 'sync' ? 'read -4 sock true\nagain -11' : 'listener');
+    if (mode === 'async') expect(program.stdout()).toContain('read -11 sock true');
+  },
+);
+
+const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
+
+describe.skipIf(!native)('signals during a blocking call of the native engine', () => {
+  // covers('ACCEPT-INTERRUPTED')
+  it('one with a listener ends an ACCEPT with -4, and the port stays', async () => {
+    const program = await run('gnutls', 'accept-listening', { host: '', port: await freePort() });
+    await program.waitFor(/accepting/);
+    await signalUntil(program, 'SIGTERM', /accept -?\d+/);
+    await program.finished();
+    expect(program.stdout()).toMatch(/accept -4 port kept true/);
+  });
+
+  // covers('SIGNAL-OTHERS')
+  it('the exit of a child, and signals nobody listens to, end nothing', async () => {
+    const peer = await startPeer({ steps: [{ expectEnd: 'any' }] });
+    const program = await run('gnutls', 'read-others', peer);
+    await program.waitFor(/reading/);
+    for (const signal of ['SIGCHLD', 'SIGWINCH', 'SIGURG', 'SIGCONT'] as const) process.kill(program.pid, signal);
+    await program.finished();
+    expect(program.stdout()).toMatch(/read -11/);
+  });
+});
+
+describe.each(['gnutls', 'node'])('%s', (engine) => {
+  // covers('SIGNAL-EINTR')
+  it.skipIf(engine === 'gnutls' && !native)('without a listener Ctrl+C ends the process', async () => {
+    const peer = await startPeer({ steps: [{ expectEnd: 'any' }] });
+    const program = await run(engine, 'read-deaf', peer);
+    await program.waitFor(/reading/);
+    process.kill(program.pid, 'SIGINT');
+    const exit = await program.finished(5_000);
+    expect(program.stdout()).not.toMatch(/read -/);
+    expect(exit).toEqual({ code: null, signal: 'SIGINT' });
+  });
+
+  // covers('ASYNC-KEEPS-ALIVE')
+  it.skipIf(engine === 'gnutls' && !native)('idle sockets do not keep the process alive', async () => {
+    const peer = await startPeer({ steps: [{ expectEnd: 'any' }], count: 2 });
+    const program = await run(engine, 'idle', peer);
+    const exit = await program.finished(5_000);
+    expect(program.stdout()).toBe('connected 0\nlistening 0\nblocking 0\nended by itself\n');
+    expect(exit.code).toBe(0);
+    await peer.finished();
+  });
+
+  // covers('ASYNC-KEEPS-ALIVE')
+  it.skipIf(engine === 'gnutls' && !native).each(['pending', 'pending-worker'])(
+    'a call keeps it alive: %s',
+    async (what) => {
+      const peer = await startPeer({ steps: [{ waitFor: 'go' }, { send: 'late' }, { expectEnd: 'any' }] });
+      const program = await run(engine, what, peer);
+      await program.waitFor(/waiting/);
+      await peer.release('go');
+      const exit = await program.finished(5_000);
+      expect(program.stdout()).toBe('waiting\nread 4 late\nended by itself\n');
+      expect(exit.code).toBe(0);
+      await peer.finished();
+    },
+  );
+
+  // covers('ASYNC-KEEPS-ALIVE')
+  it.skipIf(engine === 'gnutls' && !native)('so does a look-up', async () => {
+    const program = await run(engine, 'lookup', { host: '', port: 25 });
+    await program.finished(20_000);
+    expect(program.stdout()).toMatch(/connect -2/);
+  });
+});
