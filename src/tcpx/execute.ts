@@ -83,8 +83,9 @@ function closesSocket(opcode: Opcode, socket: TcpxSocket, error: unknown): boole
   // An upgrade that was cut short has left a connection that speaks neither clear nor TLS.
   if (opcode.name === 'STARTTLS' && !(error instanceof UsageError)) return true;
   if (opcode.name === 'CLOSE') return true;
-  if (socket.kind === 'connecting' && socket.dialing.done) return true;
-  return isFatal(error);
+  if (socket.kind === 'connecting') return socket.dialing.done;
+  // A listening socket is not harmed by a READ that was meant for another.
+  return socket.kind === 'stream' && isFatal(error);
 }
 
 /**

@@ -224,6 +224,9 @@ export class Job {
     if (this.#engine.name === 'gnutls' || !this.#goesToWorker(call)) {
       return runtimeTask(this.#runtime, detached(call, opcode), signal);
     }
+    if (this.#livesHere(call)) {
+      return refused('EOPNOTSUPP', "the array's sockets live in two threads: create the job with home: 'worker'");
+    }
     const side = this.#workerSide();
     const question: Question = { kind: 'call', job: side.job, call: posted(call, opcode) };
     return side.bridge.requestAsync(question, signal).then((answer) => this.#take(side, call, answer));

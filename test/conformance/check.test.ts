@@ -184,11 +184,14 @@ behaviour({ ids: ['ACCEPT-CHECK'], title: 'CHECK of a listening socket', options
 });
 
 behaviour({ ids: ['AUTO-CLOSE'], title: 'READ and the like of a listening socket', options: LOCAL }, async (bench) => {
-  // ENOTCONN is an error like any other: the socket is closed.
+  // The listening socket is not harmed: clients still find it.
   for (const opcode of [TCPOP_READ, TCPOP_WRITE, TCPOP_CHKQTY, TCPOP_SHUTDOWN]) {
     const { sock } = await listen(bench);
+    const number = sock.value;
     expect(await bench.x(opcode, bench.status, S(4), sock, 0, 50), String(opcode)).toBe(-107);
-    expect(sock.value).toBe(-1);
+    expect(sock.value).toBe(number);
+    expect(await bench.x(TCPOP_CHECK, bench.status, '', sock)).toBe(0);
+    expect(await bench.x(TCPOP_CLOSE, bench.status, '', sock)).toBe(0);
   }
   expect(bench.job.sockets).toEqual([]);
 });

@@ -201,6 +201,12 @@ behaviour({ ids: ['MIX-NATIVE', 'MIX-NODE'], title: 'blocking and awaited calls 
     const array = sockary(3);
     array.set(1, number);
     expect(job.xcall('TCPX', TCPOP_CHECK, F(), '', F(0), 0, 20, '', array)).toBe(-95);
+    // An array whose sockets live in two threads is nobody's to wait for.
+    const inWorker = F(peer.port);
+    expect(job.xcall('TCPX', TCPOP_CONNECT, F(), S(0), inWorker, 1, LIMIT, peer.host)).toBe(0);
+    array.set(2, inWorker.value);
+    expect(await job.xcall.async('TCPX', TCPOP_CHECK, F(), '', F(0), 0, 20, '', array)).toBe(-95);
+    expect(job.xcall('TCPX', TCPOP_CLOSE, F(), '', inWorker)).toBe(0);
     // But it can open others.
     const blocking = F(await freePort());
     expect(job.xcall('TCPX', TCPOP_CONNECT, F(), S(0), blocking, 1, LIMIT, '127.0.0.1')).toBe(-111);

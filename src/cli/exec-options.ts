@@ -1,0 +1,178 @@
+/** The options of `tcpx exec`: one table for the parser of the command line and for the help. */
+import { parseArgs } from 'node:util';
+import { UsageError } from '../core/errors.ts';
+import type { TlsOptions } from '../tls/settings.ts';
+import { wholeNumber } from './operand.ts';
+import { nearest } from './suggest.ts';
+
+interface OptionRow {
+  /** What stands for the value in the help; none for a switch. */
+  readonly value?: string;
+  readonly short?: string;
+  readonly multiple?: true;
+  readonly help: string;
+}
+
+export const OPTIONS = {
+  execute: { short: 'e', value: 'LINE', multiple: true, help: 'run this line; may be repeated; FILE comes after them' },
+  engine: { value: 'auto|gnutls|node', help: 'engine; default auto, or TCPX_ENGINE' },
+  ca: { value: 'FILE', help: 'trusted certificates (PEM) instead of those of the system' },
+  cert: { value: 'FILE', help: 'own certificate with its chain (PEM), for ACCEPT with TLS or as a client' },
+  key: { value: 'FILE', help: 'private key of --cert (PEM)' },
+  verify: { value: 'full|none', help: 'check certificate and name of the server; default full, or TCPX_TLS_VERIFY' },
+  servername: { value: 'NAME', help: 'name to send and to check, where it is not the host of CONNECT' },
+  alpn: { value: 'a,b', help: 'protocols to offer by ALPN, the preferred one first' },
+  priority: { value: 'STRING', help: 'GnuTLS priority string for connections that give none' },
+  trace: { value: 'TOPICS', help: 'socks, xdebug, data, separated by commas: trace to standard error' },
+  'trace-file': { value: 'FILE', help: 'append traces to this file instead' },
+  json: { help: 'one line of JSON per call' },
+  full: { help: 'show long buffers as a whole' },
+  async: { help: 'use the asynchronous form of the call; always so at the prompt' },
+  'status-family': { value: 'linux|windows', help: 'numbers of system errors; default linux' },
+  bind: { value: 'ADDR', help: 'address that ACCEPT binds to; default all of IPv4' },
+  symbols: { value: 'ashell.def', help: 'symbols of a site; its numbers win' },
+  'buffer-size': { value: 'N', help: 'size of the variable buffer in bytes; default 8192' },
+  timer: { value: 'MS', help: 'timer of short forms that give none, but CHECK and asynchronous CONNECT or ACCEPT' },
+  'keep-going': { help: 'go on after a call that failed; the exit status is 1 all the same' },
+  help: { short: 'h', help: 'this text' },
+} as const satisfies Record<string, OptionRow>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+export interface ExecOptions {
+  readonly help: boolean;
+  readonly file: string | null;
+  readonly lines: readonly string[];
+  readonly engine: string | null;
+  readonly tls: TlsOptions;
+  readonly trace: readonly string[] | null;
+  readonly traceFile: string | null;
+  readonly json: boolean;
+  readonly full: boolean;
+  readonly asynchronous: boolean;
+  readonly statusFamily: 'linux' | 'windows';
+  readonly bind: string | null;
+  readonly symbols: string | null;
+  readonly bufferSize: number;
+  readonly timer: number | null;
+  readonly keepGoing: boolean;
+}
+
+const DEFAULT_BUFFER = 8192;
+const LARGEST_BUFFER = 64 * 2 ** 20;
+/** What a timer of Node can be. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** @throws UsageError that names the option and the remedy */
+export function parseExecOptions(args: readonly string[]): ExecOptions {
+  const { values, positionals } = parsed(args);
+  const one = (name: OptionName): string | null => {
+    const value = values[name];
+    return typeof value === 'string' ? value : null;
+  };
+  const is = (name: OptionName): boolean => values[name] === true;
+  const [file, ...more] = positionals;
+  if (more.length > 0) throw new UsageError(`one FILE at most, not ${positionals.length}; options start with --`);
+  const text = (key: 'ca' | 'cert' | 'key' | 'servername' | 'priority') => {
+    const value = one(key);
+    return value === null ? {} : { [key]: value };
+  };
+  const verify = chosen('verify', one('verify'), ['full', 'none'] as const);
+  const alpn = one('alpn');
+  return {
+    help: is('help'),
+    file: file ?? null,
+    lines: Array.isArray(values.execute) ? values.execute.map(String) : [],
+    engine: one('engine'),
+    tls: {
+      ...text('ca'),
+      ...text('cert'),
+      ...text('key'),
+      ...text('servername'),
+      ...text('priority'),
+      ...(verify === null ? {} : { verify }),
+      ...(alpn === null ? {} : { alpn: alpn.split(',') }),
+    },
+    trace: one('trace')?.split(',') ?? null,
+    traceFile: one('trace-file'),
+    json: is('json'),
+    full: is('full'),
+    asynchronous: is('async'),
+    statusFamily: chosen('status-family', one('status-family'), ['linux', 'windows'] as const) ?? 'linux',
+    bind: one('bind'),
+    symbols: one('symbols'),
+    bufferSize: number('buffer-size', one('buffer-size'), 1, LARGEST_BUFFER) ?? DEFAULT_BUFFER,
+    timer: number('timer', one('timer'), 0, LONGEST_TIMER),
+    keepGoing: is('keep-going'),
+  };
+}
+
+type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+
+function parsed(args: readonly string[]): { values: Values; positionals: string[] } {
+  const options = Object.fromEntries(
+    Object.entries<OptionRow>(OPTIONS).map(([name, { value, short, multiple }]) => [
+      name,
+      {
+        type: value === undefined ? ('boolean' as const) : ('string' as const),
+        ...(short === undefined ? {} : { short }),
+        ...(multiple === undefined ? {} : { multiple: true }),
+      },
+    ]),
+  );
+  try {
+    return parseArgs({ args: joined(args), options, allowPositionals: true });
+  } catch (error) {
+    throw error instanceof TypeError ? new UsageError(optionError(error), { cause: error }) : error;
+  }
+}
+
+/** A line may start with `-`, which parseArgs takes for an option: `-e -READ` becomes `--execute=-READ`. */
+function joined(args: readonly string[]): string[] {
+  const result: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const argument = args[at] ?? '';
+    if (argument === '--') return [...result, ...args.slice(at)];
+    const line = args[at + 1];
+    if ((argument === '-e' || argument === '--execute') && line !== undefined) {
+      result.push(`--execute=${line}`);
+      at += 1;
+    } else result.push(argument);
+  }
+  return result;
+}
+
+/** Node's messages, shortened to what helps; the value of an option is never in them. */
+function optionError({ message }: TypeError): string {
+  const unknown = /^Unknown option '([^']*)'/.exec(message)?.[1];
+  const dashed = /^Option '([^']*)' argument is ambiguous/.exec(message)?.[1];
+  if (dashed !== undefined) return `the value of ${dashed} starts with '-'; write it as ${dashed}=VALUE`;
+  if (unknown === undefined) return (message.split(/\.(?:\s|$)/)[0] ?? message).replaceAll('\n', ' ');
+  const candidate = nearest(unknown.replace(/^-+/, ''), Object.keys(OPTIONS));
+  return `unknown option '${unknown}'${candidate === undefined ? '' : ` (did you mean --${candidate}?)`}`;
+}
+
+function chosen<T extends string>(name: OptionName, value: string | null, allowed: readonly T[]): T | null {
+  if (value === null) return null;
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw new UsageError(`--${name} is one of ${allowed.join(', ')}, not '${value}'`);
+  return found;
+}
+
+function number(name: OptionName, value: string | null, least: number, most: number): number | null {
+  if (value === null) return null;
+  const found = wholeNumber(value);
+  if (found === undefined || found < least || found > most) {
+    throw new UsageError(`--${name} is a whole number from ${least} to ${most}, not '${value}'`);
+  }
+  return found;
+}
+
+/** The table as the help shows it. */
+export function optionLines(): string {
+  const rows = Object.entries<OptionRow>(OPTIONS).map(([name, { value, short, help }]) => {
+    const option = `${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`;
+    return option.length > 31 ? `  ${option}\n${' '.repeat(34)}${help}` : `  ${option.padEnd(32)}${help}`;
+  });
+  return `${rows.join('\n')}\n`;
+}

@@ -1,0 +1,27 @@
+/** Exit statuses of the command, and where it writes. */
+
+/** One class of outcome each, so that a calling script can tell them apart. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, noEngine: 3, outputClosed: 141 } as const;
+
+/** Derived into every help text. */
+export const EXIT_HELP = `Exit status:
+  0    everything went as asked
+  1    a call failed (negative STATUS) that was not allowed to
+  2    the command line or the script is wrong
+  3    the engine that was asked for is not available
+  141  standard output was closed, as by 'tcpx ... | head'
+`;
+
+export interface Output {
+  /** Results: standard output. */
+  out(text: string): void;
+  /** What went wrong: standard error. */
+  err(text: string): void;
+}
+
+/** What a subcommand's file exports. */
+export interface Subcommand {
+  help(): string;
+  /** Resolves to the exit status. */
+  run(args: readonly string[], output: Output): Promise<number>;
+}
