@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const common = { pool: 'forks' as const, testTimeout: 30_000, hookTimeout: 60_000 };
+// Tests wait more than they compute: more of them than cores run at a time.
+const common = { pool: 'forks' as const, maxWorkers: 5, testTimeout: 30_000, hookTimeout: 60_000 };
 
 /** Where a machine-readable report goes, for whoever wants to count. */
 const report = process.env.VITEST_REPORT;
