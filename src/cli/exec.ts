@@ -7,6 +7,7 @@ import type { EngineRequest } from '../tcpx/engines.ts';
 import { createJob } from '../tcpx/job.ts';
 import type { JobOptions } from '../tcpx/options.ts';
 import { type ExecOptions, parseExecOptions } from './exec-options.ts';
+import { execute } from './execute.ts';
 import { EXIT, type Output } from './exit.ts';
 import { renderJson } from './json.ts';
 import { linesOf, linesOfOptions, type SourceLine, unreadable } from './lines.ts';
@@ -85,7 +86,7 @@ class Batch {
 
   /** False when the script ends here. */
   async carryOut(statement: Statement): Promise<boolean> {
-    const report = await this.#session.execute(statement);
+    const report = await execute(this.#session, statement);
     if (report === 'quit') return false;
     if (report === null) return true;
     this.#output.out(this.#render(report));

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { UsageError } from '../core/errors.ts';
 import { complete } from './complete.ts';
+import { execute } from './execute.ts';
 import type { Output } from './exit.ts';
 import { reasonOf } from './reason.ts';
 import type { Report } from './report.ts';
@@ -88,7 +89,7 @@ class Prompt {
       const statement = parser.parse(line, { source: '', line: this.#line });
       this.#line += 1;
       if (statement === null) return;
-      const report = await session.execute(statement, this.#running.signal);
+      const report = await execute(session, statement, this.#running.signal);
       if (report === 'quit') {
         this.#left = true;
         this.#readline.close();

@@ -1,11 +1,10 @@
 /**
- * Carries out the lines of a script on a job.
+ * What a script works with: a job, variables, and the current socket.
  *
  * A socket lives in a variable, as it does in BASIC: in `sockport`, or in the one that AS names. One of these variables is
  * the current socket, which the short forms work on; USE and AS change it, ON replaces it for one line.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ExpressionError, evaluateConstant } from '../basic/constant-expression.ts';
+import { evaluateConstant } from '../basic/constant-expression.ts';
 import { F, type SymbolSet, type Variable } from '../basic/index.ts';
 import type { ErrnoName } from '../core/errno.ts';
 import { UsageError } from '../core/errors.ts';
@@ -15,14 +14,9 @@ import { explainStatus } from '../tcpx/handlers/errmsg.ts';
 import type { Job } from '../tcpx/job.ts';
 import type { Opcode } from '../tcpx/opcodes.ts';
 import { errnoStatus, inFamily, type StatusFamily } from '../tcpx/status.ts';
-import { expect } from './expect.ts';
-import { helpLines } from './help-lines.ts';
-import { opcodeCall } from './opcode-call.ts';
-import type { NamedSocket, Report } from './report.ts';
-import { ScriptError } from './scanner.ts';
-import type { Command, Operand, Statement } from './statement.ts';
+import type { NamedSocket } from './report.ts';
+import type { Operand } from './statement.ts';
 import { Variables } from './variables.ts';
-import { xcall } from './xcall.ts';
 
 export interface SessionOptions {
   readonly job: Job;
@@ -56,67 +50,6 @@ export class Session {
   /** The current socket's name and facts; null facts when it is closed. */
   get current(): { name: string; facts: SocketFacts | null } {
     return { name: this.#current.toLowerCase(), facts: this.facts(this.variable(this.#current).readNumber()) };
-  }
-
-  /**
-   * Carries out one line: its report, null when there is nothing to say, `quit` after QUIT.
-   *
-   * @throws ScriptError when the line makes no sense here
-   */
-  async execute(statement: Statement, signal?: AbortSignal): Promise<Report | null | 'quit'> {
-    try {
-      return await this.#execute(statement, statement.command, signal);
-    } catch (error) {
-      if (error instanceof ScriptError) throw error;
-      if (error instanceof UsageError) throw new ScriptError(statement.origin, 0, error.message, { cause: error });
-      if (error instanceof ExpressionError) throw new ScriptError(statement.origin, 0, error.message, { cause: error });
-      throw error;
-    }
-  }
-
-  async #execute(statement: Statement, command: Command, signal?: AbortSignal): Promise<Report | null | 'quit'> {
-    switch (command.kind) {
-      case 'call':
-        return await opcodeCall(this, statement, command, signal);
-      case 'xcall':
-        return await xcall(this, statement, command, signal);
-      case 'expect':
-        return await expect(this, statement, command, signal);
-      case 'dim':
-        this.variables.dim(command.name, command.type, command.size);
-        return null;
-      case 'set': {
-        const value = this.value(command.value);
-        const variable = this.variable(command.name);
-        if (typeof value === 'number') variable.writeNumber(value);
-        else variable.writeString(value);
-        return null;
-      }
-      case 'print':
-        return {
-          kind: 'print',
-          statement,
-          values: command.values.map(({ label, operand }) => ({ label, value: this.#printed(operand) })),
-        };
-      case 'use':
-        this.#use(command.socket);
-        return null;
-      case 'info': {
-        const number = this.socketVariable(command.socket ?? statement.on).readNumber();
-        const facts = this.facts(number);
-        if (facts === null) throw new UsageError(`there is no open socket to tell about (${number})`);
-        return { kind: 'info', statement, socket: this.#named(facts) };
-      }
-      case 'sockets':
-        return { kind: 'sockets', statement, sockets: this.job.sockets.map((n) => this.#named(this.job.socket(n))) };
-      case 'help':
-        return { kind: 'help', statement, text: helpLines(command.topic, this.symbols) };
-      case 'sleep':
-        await sleep(command.ms, undefined, { ...(signal === undefined ? {} : { signal }) }).catch(ignoreAbort);
-        return null;
-      case 'quit':
-        return 'quit';
-    }
   }
 
   /** Calls a routine, in the form that was asked for; resolves to STATUS. */
@@ -179,7 +112,8 @@ export class Session {
     });
   }
 
-  #printed(operand: Operand): number | Uint8Array {
+  /** A value as PRINT shows it: raw bytes as they are. */
+  printed(operand: Operand): number | Uint8Array {
     if (operand.kind === 'name') {
       const variable = this.variable(operand.name);
       if (variable.type === 'X') return variable.bytes.slice();
@@ -188,7 +122,8 @@ export class Session {
     return typeof value === 'number' ? value : Buffer.from(value, 'latin1');
   }
 
-  #use(socket: string): void {
+  /** Makes a socket the current one, by name or number. */
+  use(socket: string): void {
     if (/^\d/.test(socket)) {
       this.variable('SOCKPORT').writeNumber(this.#openNumber(socket));
       this.#current = 'SOCKPORT';
@@ -205,12 +140,9 @@ export class Session {
     throw new UsageError(`there is no open socket ${number}${open === '' ? '' : `; there are ${open}`}`);
   }
 
-  #named(facts: SocketFacts): NamedSocket {
+  /** A socket with the names of the variables that hold it. */
+  named(facts: SocketFacts): NamedSocket {
     const current = this.variable(this.#current).readNumber() === facts.number;
     return { facts, names: this.variables.holding(facts.number), current };
   }
-}
-
-function ignoreAbort(error: unknown): void {
-  if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
 }
