@@ -4,7 +4,8 @@
  * The log function and its level belong to the whole process, and GnuTLS calls the function in whichever thread works.
  * koffi hands a call from another thread over to the main thread and makes the caller wait: with the main thread
  * blocked by that very caller, for ever. So the log is on only in the main thread, and there only while a call of a
- * session that is traced runs; between such calls its level is 0, and no other thread ever enters the function.
+ * session that is traced runs; between such calls its level is 0. A worker that calls GnuTLS in that very moment waits
+ * until the main thread returns to its event loop.
  *
  * The level is never above 5: at 9 GnuTLS prints write keys.
  */

@@ -1,80 +1,36 @@
-/**
- * TLS through node:tls. A thin Duplex of our own stands between TLSSocket and net.Socket: node:tls ends alike with and
- * without close_notify, and only there can the difference be seen.
- */
+/** TLS through node:tls, on a socket of the same engine. */
 import { appendFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import { ByteQueue } from '../core/byte-queue.ts';
-import { Deadline } from '../core/deadline.ts';
+import type { Deadline } from '../core/deadline.ts';
 import { IoError, TlsError } from '../core/errors.ts';
-import { type Op, READABLE, WRITABLE } from '../core/op.ts';
+import type { Op, WaitResult } from '../core/op.ts';
 import { statusOfTlsFailure } from '../tls/codes.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
-import { describePeer, groupName, type TlsInfo, type VerifyResult } from '../tls/info.ts';
+import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
 import type { KeptSession } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
-import { describeVerifyFailure, reasonsOfNodeError, type VerifyReason } from '../tls/verify.ts';
-import {
-  type Address,
-  type Direction,
-  type Probe,
-  type TlsEndpoint,
-  type TlsRole,
-  type TlsStart,
-  type Transfer,
-  WANT_READ,
-  WANT_WRITE,
-} from './endpoint.ts';
-import { CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT } from './limits.ts';
+import { describeVerifyFailure, reasonsOfNodeError } from '../tls/verify.ts';
+import { type Address, type TlsEndpoint, type TlsRole, type TlsStart, type Transfer, WANT_READ } from './endpoint.ts';
 import type { NodeEndpoint } from './node.ts';
+import { Seam } from './node-seam.ts';
 import { keepsTickets, secureContextOf } from './node-secure-context.ts';
-import { Wakes } from './wakes.ts';
+import { NodeStream } from './node-stream.ts';
+import {
+  clientCertificateError,
+  negotiated,
+  peerChain,
+  requestedName,
+  serverCertificateError,
+} from './node-tls-facts.ts';
 
-/** The seam: ciphertext between TLSSocket and net.Socket. */
-class Seam extends Duplex {
-  readonly #plain: NodeEndpoint;
-
-  constructor(plain: NodeEndpoint) {
-    super({ allowHalfOpen: true });
-    this.#plain = plain;
-  }
-
-  override _read(): void {
-    this.#plain.resume();
-  }
-
-  override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#plain.socket.write(chunk, done);
-  }
-
-  override _writev(chunks: { chunk: Uint8Array }[], done: (error?: Error | null) => void): void {
-    this.#plain.socket.cork();
-    const last = chunks.length - 1;
-    for (const [index, { chunk }] of chunks.entries()) {
-      if (index === last) this.#plain.socket.write(chunk, done);
-      else this.#plain.socket.write(chunk);
-    }
-    this.#plain.socket.uncork();
-  }
-
-  /** TLSSocket has sent close_notify and ends; the connection's own direction ends with it. */
-  override _final(done: (error?: Error | null) => void): void {
-    this.#plain.socket.end();
-    done();
-  }
-}
-
-export class NodeTlsEndpoint implements TlsEndpoint {
-  readonly readAhead: ByteQueue = new ByteQueue();
+export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   readonly #plain: NodeEndpoint;
   readonly #settings: TlsSettings;
   readonly #role: TlsRole;
   readonly #host: string;
   readonly #seam: Seam;
-  readonly #socket: tls.TLSSocket;
-  readonly #wakes = new Wakes();
+  protected readonly stream: tls.TLSSocket;
   #secure = false;
   #info: TlsInfo | null = null;
   readonly #sessionKey: string;
@@ -83,13 +39,11 @@ export class NodeTlsEndpoint implements TlsEndpoint {
   /** The newest ticket, for as long as it is open whether the peer is accepted. */
   #ticket: Uint8Array | undefined;
   #peer: KeptSession['peer'];
-  #paused = false;
-  #ended = false;
+  /** The connection ended without close_notify. */
   #cut = false;
-  #finished = false;
-  #failure: Error | null = null;
 
   constructor(plain: NodeEndpoint, { settings, role, host, priority }: TlsStart) {
+    super();
     this.#plain = plain;
     this.#settings = settings;
     this.#role = role;
@@ -98,7 +52,7 @@ export class NodeTlsEndpoint implements TlsEndpoint {
     this.#sessionKey = `${host}:${plain.remote.port} ${this.#host} ${effective}`;
     const context = secureContextOf(settings, role, effective);
     this.#seam = new Seam(plain);
-    this.#socket = role === 'client' ? this.#connect(context) : this.#serve(context);
+    this.stream = role === 'client' ? this.#connect(context) : this.#serve(context);
     this.#listen();
     plain.divert({
       data: (chunk) => this.#seam.push(chunk),
@@ -162,35 +116,22 @@ export class NodeTlsEndpoint implements TlsEndpoint {
   }
 
   #listen(): void {
-    const socket = this.#socket;
-    socket.on('data', (chunk: Buffer) => {
-      // After SHUTDOWN for receiving, what still comes is dropped, as the kernel would.
-      if (this.#ended) return;
-      this.readAhead.push(chunk);
-      if (this.readAhead.length >= READ_AHEAD_LIMIT) {
-        this.#paused = true;
-        socket.pause();
-      }
-      this.#wakes.fire(READABLE);
-    });
+    const socket = this.stream;
+    socket.on('data', (chunk: Buffer) => this.deliver(chunk));
     socket.on('end', () => {
       // close_notify ahead of the end of the handshake: a server would not hear of it in any other way.
       if (this.#cut || !this.#secure) {
         const { code } = this.#cut ? GNUTLS_E.PREMATURE_TERMINATION : GNUTLS_E.SESSION_EOF;
-        this.#failure ??= new TlsError(code, gnutlsErrorText(code));
-      } else this.#ended = true;
-      this.#wakes.fireAll();
-    });
-    socket.on('drain', () => this.#wakes.fire(WRITABLE));
-    socket.on('finish', () => {
-      this.#finished = true;
-      this.#wakes.fireAll();
+        this.broken ??= new TlsError(code, gnutlsErrorText(code));
+      } else this.hasEnded = true;
+      this.wakes.fireAll();
     });
     socket.on('error', (error) => this.#fail(error));
     socket.on('close', () => {
-      if (!this.#ended) this.#fail(new IoError('EBADF', 'socket'));
-      this.#wakes.fireAll();
+      if (!this.hasEnded) this.#fail(new IoError('EBADF', 'socket'));
+      this.wakes.fireAll();
     });
+    this.observeSending();
     const keylog = process.env.SSLKEYLOGFILE;
     if (keylog !== undefined && keylog !== '') {
       socket.on('keylog', (line: Buffer) => appendFileSync(keylog, line, { mode: 0o600 }));
@@ -199,19 +140,19 @@ export class NodeTlsEndpoint implements TlsEndpoint {
 
   /** The connection ended. Whether close_notify came first shows once TLSSocket has read all that came before. */
   #plainEnded(): void {
-    if (this.#ended || this.#failure !== null) return;
-    if (this.#paused) return;
+    if (this.hasEnded || this.broken !== null) return;
+    if (this.isPaused) return;
     setImmediate(() => {
-      if (this.#ended || this.#failure !== null || this.#paused) return;
+      if (this.hasEnded || this.broken !== null || this.isPaused) return;
       this.#cut = true;
       this.#seam.push(null);
     });
   }
 
   #fail(error: Error): void {
-    if (this.#failure !== null) return;
-    this.#failure = this.#tlsError(error);
-    this.#wakes.fireAll();
+    if (this.broken !== null) return;
+    this.broken = this.#tlsError(error);
+    this.wakes.fireAll();
   }
 
   #tlsError(error: Error): TlsError {
@@ -226,95 +167,63 @@ export class NodeTlsEndpoint implements TlsEndpoint {
     }
     const { status, text } = statusOfTlsFailure(error, this.#secure ? 'record' : 'handshake', {
       role: this.#role,
-      protocol: this.#socket.getProtocol(),
+      protocol: this.stream.getProtocol(),
     });
     return new TlsError(status, text, { cause: error });
   }
 
   #handshakeDone(): void {
-    if (this.#failure !== null) return;
-    const verify = this.#verify();
-    if (verify.result === 'failed') {
-      const message = describeVerifyFailure(verify.reasons, this.#host);
-      this.#failure = new TlsError(GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, message);
-    } else {
-      const chain = this.#resumed()?.chain ?? this.#peerChain();
-      this.#secure = true;
-      this.#info = this.#describe(verify, chain);
-      if (this.#role === 'client') {
-        this.#peer = { chain, result: verify.result, reasons: verify.reasons };
-        if (this.#info.resumed && this.#info.version === 'TLSv1.2') this.#ticket ??= this.#offered?.data;
-        this.#keepSession();
-      }
+    if (this.broken !== null) return;
+    try {
+      this.#accept(this.#verify());
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
-    this.#wakes.fireAll();
+    this.wakes.fireAll();
+  }
+
+  /** @throws TlsError when the peer is not to be accepted */
+  #accept(verify: VerifyResult): void {
+    if (verify.result === 'failed') {
+      const { code } = GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR;
+      throw new TlsError(code, describeVerifyFailure(verify.reasons, this.#host));
+    }
+    const chain = this.#resumed()?.chain ?? peerChain(this.stream);
+    this.#secure = true;
+    this.#info = this.#describe(verify, chain);
+    if (this.#role === 'server') return;
+    this.#peer = { chain, result: verify.result, reasons: verify.reasons };
+    if (this.#info.resumed && this.#info.version === 'TLSv1.2') this.#ticket ??= this.#offered?.data;
+    this.#keepSession();
   }
 
   /** What was found out of the peer when the session began that this one resumes. */
   #resumed(): KeptSession['peer'] {
-    return this.#socket.isSessionReused() ? this.#offered?.peer : undefined;
+    return this.stream.isSessionReused() ? this.#offered?.peer : undefined;
   }
 
-  #verify(): { result: 'verified' | 'failed' | 'unchecked'; reasons: readonly VerifyReason[] } {
+  #verify(): VerifyResult {
     const earlier = this.#resumed();
-    if (earlier !== undefined) return earlier;
-    const error = this.#role === 'client' ? this.#clientVerifyError() : this.#serverVerifyError();
+    if (earlier !== undefined) return { result: earlier.result, reasons: earlier.reasons };
+    const error =
+      this.#role === 'client'
+        ? serverCertificateError(this.stream)
+        : clientCertificateError(this.stream, this.#settings.clientAuth);
     if (error === null) return { result: 'verified', reasons: [] };
     if (error === undefined) return { result: 'unchecked', reasons: [] };
     return { result: this.#settings.verify === 'full' ? 'failed' : 'unchecked', reasons: reasonsOfNodeError(error) };
   }
 
-  #clientVerifyError(): string | null {
-    return this.#socket.authorized ? null : String(this.#socket.authorizationError ?? 'ERR_TLS_CERT_UNVERIFIED');
-  }
-
-  /** null when the client's certificate verified, undefined when none was asked for or none was sent. */
-  #serverVerifyError(): string | null | undefined {
-    const { clientAuth } = this.#settings;
-    if (clientAuth === 'none') return undefined;
-    if (Object.keys(this.#socket.getPeerCertificate()).length === 0) {
-      if (clientAuth === 'request') return undefined;
-      this.#failure = new TlsError(
-        GNUTLS_E.CERTIFICATE_REQUIRED.code,
-        gnutlsErrorText(GNUTLS_E.CERTIFICATE_REQUIRED.code),
-      );
-      return undefined;
-    }
-    // Node offers the result to tls.Server only; a handle without it counts as unverified.
-    const { ssl } = this.#socket as { ssl?: { verifyError?: () => (Error & { code?: string }) | null } };
-    if (ssl?.verifyError === undefined) return 'ERR_TLS_CERT_UNVERIFIED';
-    const error = ssl.verifyError();
-    return error ? (error.code ?? error.message) : null;
-  }
-
-  #describe({ result, reasons }: VerifyResult, chain: readonly Uint8Array[]): TlsInfo {
-    const socket = this.#socket;
-    const key = this.#role === 'client' ? (socket.getEphemeralKeyInfo() as { name?: string } | null) : null;
-    const asked = (socket as { servername?: string | false }).servername;
+  #describe(verify: VerifyResult, chain: readonly Uint8Array[]): TlsInfo {
+    const sent = isIP(this.#host) === 0 ? this.#host : null;
     return {
       engine: 'node',
       role: this.#role,
-      version: socket.getProtocol() ?? 'unknown',
-      suite: socket.getCipher().standardName,
-      group: key?.name === undefined ? null : groupName(key.name),
-      alpn: socket.alpnProtocol || null,
-      servername: this.#role === 'server' ? asked || null : isIP(this.#host) === 0 ? this.#host : null,
-      resumed: socket.isSessionReused(),
-      verify: { result, reasons },
+      ...negotiated(this.stream, this.#role),
+      servername: this.#role === 'server' ? requestedName(this.stream) : sent,
+      verify,
       peer: describePeer(chain),
     };
-  }
-
-  #peerChain(): Uint8Array[] {
-    const chain: Uint8Array[] = [];
-    const seen = new Set<string>();
-    let certificate: tls.DetailedPeerCertificate | undefined = this.#socket.getPeerCertificate(true);
-    while (certificate?.raw !== undefined && !seen.has(certificate.fingerprint256)) {
-      seen.add(certificate.fingerprint256);
-      chain.push(new Uint8Array(certificate.raw));
-      certificate = certificate.issuerCertificate;
-    }
-    return chain;
   }
 
   get local(): Address {
@@ -330,86 +239,31 @@ export class NodeTlsEndpoint implements TlsEndpoint {
     return this.#info;
   }
 
-  watch(events: number, wake: () => void): () => void {
-    return this.#wakes.add(events, wake);
-  }
-
   handshake(): Transfer {
-    if (this.#failure !== null) throw this.#failure;
+    if (this.broken !== null) throw this.broken;
     return this.#secure ? 0 : WANT_READ;
   }
 
-  read(into: Uint8Array): Transfer {
-    if (this.readAhead.length > 0) {
-      const count = this.readAhead.take(into);
-      if (this.#paused && this.readAhead.length < READ_AHEAD_LIMIT) this.#resume();
-      return count;
-    }
-    if (this.#ended) return 0;
-    if (this.#failure !== null) throw this.#failure;
-    return WANT_READ;
-  }
-
-  #resume(): void {
-    this.#paused = false;
-    this.#socket.resume();
+  override resume(): void {
+    super.resume();
     if (this.#plain.ended) this.#plainEnded();
   }
 
-  write(from: Uint8Array): Transfer {
-    if (this.#failure !== null) throw this.#failure;
-    if (this.#socket.writableEnded)
-      throw new TlsError(GNUTLS_E.INVALID_SESSION.code, gnutlsErrorText(GNUTLS_E.INVALID_SESSION.code));
-    const room = WRITE_BEHIND_LIMIT - this.#socket.writableLength;
-    if (room <= 0) return WANT_WRITE;
-    const chunk = Buffer.from(from.length <= room ? from : from.subarray(0, room));
-    this.#socket.write(chunk);
-    return chunk.length;
+  protected sendingEnded(): TlsError {
+    const { code } = GNUTLS_E.INVALID_SESSION;
+    return new TlsError(code, gnutlsErrorText(code));
   }
 
-  probe(): Probe {
-    if (this.readAhead.length > 0) return 'readable';
-    if (this.#ended) return 'ended';
-    if (this.#failure !== null) throw this.#failure;
-    return 'idle';
+  flushedOp(until: Deadline): Op<WaitResult> {
+    return this.#plain.flushedOp(until);
   }
 
-  available(): number {
-    return this.readAhead.length;
-  }
-
-  fits(count: number): boolean {
-    const queued = this.#socket.writableLength;
-    return queued === 0 || queued + count <= WRITE_BEHIND_LIMIT;
-  }
-
-  shutdown(direction: Direction): Transfer {
-    if (this.#failure !== null) throw this.#failure;
-    if (direction !== 'send') {
-      this.#ended = true;
-      this.readAhead.clear();
-    }
-    if (direction !== 'receive') {
-      if (!this.#socket.writableEnded) this.#socket.end();
-      if (!this.#finished) return WANT_WRITE;
-    }
-    return 0;
-  }
-
-  *closeOp(): Op<void> {
-    let inBackground = false;
-    try {
-      if (this.#failure !== null) return;
-      if (!this.#socket.writableEnded) this.#socket.end();
-      inBackground = (yield* this.#plain.flushedOp(Deadline.after(CLOSE_LINGER))) === 'timeout';
-    } finally {
-      if (inBackground) this.#plain.lingerInBackground();
-      else this.destroy();
-    }
+  lingerInBackground(): void {
+    this.#plain.lingerInBackground();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.stream.destroy();
     this.#plain.destroy();
   }
 }

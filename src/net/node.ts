@@ -1,25 +1,12 @@
-/**
- * Sockets over node:net. Data that Node delivers is kept in the endpoint's read-ahead; beyond its bound the socket is
- * paused. Writes are handed to Node up to a bound, which stands beside the kernel's own send buffer.
- */
+/** Sockets over node:net. */
 import net from 'node:net';
-import { ByteQueue } from '../core/byte-queue.ts';
-import { Deadline } from '../core/deadline.ts';
+import type { Deadline } from '../core/deadline.ts';
 import { isErrnoName } from '../core/errno.ts';
 import { IoError } from '../core/errors.ts';
-import { type Op, READABLE, type WaitResult, WRITABLE, waitOp } from '../core/op.ts';
-import {
-  type Address,
-  type Direction,
-  type Listener,
-  type PlainEndpoint,
-  type Probe,
-  type TlsRole,
-  type Transfer,
-  WANT_READ,
-  WANT_WRITE,
-} from './endpoint.ts';
-import { BACKGROUND_LINGER, CLOSE_LINGER, READ_AHEAD_LIMIT, UNACCEPTED_LIMIT, WRITE_BEHIND_LIMIT } from './limits.ts';
+import { type Op, type WaitResult, WRITABLE, waitOp } from '../core/op.ts';
+import type { Address, Listener, PlainEndpoint, TlsRole } from './endpoint.ts';
+import { BACKGROUND_LINGER, UNACCEPTED_LIMIT } from './limits.ts';
+import { NodeStream } from './node-stream.ts';
 import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
 import { Wakes } from './wakes.ts';
 
@@ -33,48 +20,47 @@ export interface Diversion {
   failed(error: IoError): void;
 }
 
-export class NodeEndpoint implements PlainEndpoint {
+export class NodeEndpoint extends NodeStream implements PlainEndpoint {
   readonly tls = null;
-  readonly readAhead: ByteQueue = new ByteQueue();
   readonly socket: net.Socket;
-  readonly #wakes = new Wakes();
+  protected readonly stream: net.Socket;
   #connected: boolean;
-  #ended = false;
-  #finished = false;
-  #paused = false;
   #failure: IoError | null = null;
   #diversion: Diversion | null = null;
   #local: Address = { host: '', port: 0 };
   #remote: Address = { host: '', port: 0 };
 
   constructor(socket: net.Socket, connected: boolean) {
+    super();
     this.socket = socket;
+    this.stream = socket;
     this.#connected = connected;
     socket.unref();
     if (connected) this.#learnAddresses();
     socket.on('connect', () => {
       this.#connected = true;
       this.#learnAddresses();
-      this.#wakes.fireAll();
+      this.wakes.fireAll();
     });
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('end', () => this.#confirmEnd());
-    socket.on('drain', () => this.#wakes.fire(WRITABLE));
-    socket.on('finish', () => {
-      this.#finished = true;
-      this.#wakes.fireAll();
-    });
     socket.on('error', (error) => {
-      this.#failure = ioError(error);
-      this.#diversion?.failed(this.#failure);
-      this.#wakes.fireAll();
+      this.#fail(ioError(error));
+      this.#diversion?.failed(ioError(error));
+      this.wakes.fireAll();
     });
     socket.on('close', () => {
       // Node closes by itself once both directions have ended, which may be while the end is being confirmed.
       if (socket.readableEnded) this.#end();
-      else this.#failure ??= new IoError('EBADF', 'socket');
-      this.#wakes.fireAll();
+      else if (this.#failure === null) this.#fail(new IoError('EBADF', 'socket'));
+      this.wakes.fireAll();
     });
+    this.observeSending();
+  }
+
+  #fail(error: IoError): void {
+    this.#failure = error;
+    this.broken = error;
   }
 
   #learnAddresses(): void {
@@ -84,13 +70,8 @@ export class NodeEndpoint implements PlainEndpoint {
   }
 
   #received(chunk: Uint8Array): void {
-    if (this.#diversion !== null) {
-      if (!this.#diversion.data(chunk)) this.pause();
-      return;
-    }
-    this.readAhead.push(chunk);
-    if (this.readAhead.length >= READ_AHEAD_LIMIT) this.pause();
-    this.#wakes.fire(READABLE);
+    if (this.#diversion === null) this.deliver(chunk);
+    else if (!this.#diversion.data(chunk)) this.pause();
   }
 
   /**
@@ -108,10 +89,10 @@ export class NodeEndpoint implements PlainEndpoint {
   }
 
   #end(): void {
-    if (this.#failure !== null || this.#ended) return;
-    this.#ended = true;
+    if (this.#failure !== null || this.hasEnded) return;
+    this.hasEnded = true;
     this.#diversion?.end();
-    this.#wakes.fireAll();
+    this.wakes.fireAll();
   }
 
   get local(): Address {
@@ -133,98 +114,20 @@ export class NodeEndpoint implements PlainEndpoint {
   }
 
   get ended(): boolean {
-    return this.#ended;
+    return this.hasEnded;
   }
 
-  watch(events: number, wake: () => void): () => void {
-    return this.#wakes.add(events, wake);
+  protected sendingEnded(): IoError {
+    return new IoError('EPIPE', 'send');
   }
 
-  pause(): void {
-    this.#paused = true;
-    this.socket.pause();
-  }
-
-  resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.socket.resume();
-  }
-
-  read(into: Uint8Array): Transfer {
-    if (this.readAhead.length > 0) {
-      const count = this.readAhead.take(into);
-      if (this.#paused && this.readAhead.length < READ_AHEAD_LIMIT) this.resume();
-      return count;
-    }
-    if (this.#ended) return 0;
-    if (this.#failure !== null) throw this.#failure;
-    return WANT_READ;
-  }
-
-  write(from: Uint8Array): Transfer {
-    if (this.#failure !== null) throw this.#failure;
-    if (this.socket.writableEnded || this.socket.destroyed) throw new IoError('EPIPE', 'send');
-    const room = WRITE_BEHIND_LIMIT - this.socket.writableLength;
-    if (room <= 0) return WANT_WRITE;
-    // Node keeps the bytes until the kernel has taken them; the caller's variable may change before that.
-    const chunk = Buffer.from(from.length <= room ? from : from.subarray(0, room));
-    this.socket.write(chunk);
-    return chunk.length;
-  }
-
-  probe(): Probe {
-    if (this.readAhead.length > 0) return 'readable';
-    if (this.#ended) return 'ended';
-    if (this.#failure !== null) throw this.#failure;
-    return 'idle';
-  }
-
-  available(): number {
-    return this.readAhead.length;
-  }
-
-  fits(count: number): boolean {
-    const queued = this.socket.writableLength;
-    return queued === 0 || queued + count <= WRITE_BEHIND_LIMIT;
-  }
-
-  shutdown(direction: Direction): Transfer {
-    if (this.#failure !== null) throw this.#failure;
-    if (direction !== 'send') {
-      // Node has no shutdown(SHUT_RD): what arrives from here on is dropped, as the kernel would.
-      this.#ended = true;
-      this.readAhead.clear();
-      this.divert(DROP);
-    }
-    if (direction !== 'receive') {
-      if (!this.socket.writableEnded) this.socket.end();
-      if (!this.#finished) return WANT_WRITE;
-    }
-    return 0;
-  }
-
-  *closeOp(): Op<void> {
-    let inBackground = false;
-    try {
-      if (this.#failure !== null || !this.#connected) return;
-      if (!this.socket.writableEnded) this.socket.end();
-      inBackground = (yield* this.flushedOp(Deadline.after(CLOSE_LINGER))) === 'timeout';
-    } finally {
-      if (inBackground) this.lingerInBackground();
-      else this.destroy();
-    }
-  }
-
-  /** Until the kernel has taken everything, the end of the stream included, or the connection broke. */
   *flushedOp(until: Deadline): Op<WaitResult> {
-    while (!this.#finished && this.#failure === null) {
+    while (!this.isFinished && this.#failure === null) {
       if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') return 'timeout';
     }
     return 'ready';
   }
 
-  /** A peer that reads slowly still gets what WRITE has reported as sent. */
   lingerInBackground(): void {
     const end = setTimeout(() => this.destroy(), BACKGROUND_LINGER);
     end.unref();
@@ -246,8 +149,6 @@ export class NodeEndpoint implements PlainEndpoint {
     this.#diversion = diversion;
   }
 }
-
-const DROP: Diversion = { data: () => true, end() {}, failed() {} };
 
 function ioError(error: Error): IoError {
   const { code, syscall } = error as NodeJS.ErrnoException;

@@ -8,7 +8,6 @@
  * Rows marked (m) were measured: GnuTLS 3.7.9 and Node 20.20 (OpenSSL 3.0) against the same scripted peer.
  * Where GnuTLS makes a difference that OpenSSL does not report, `facts` can tell; without them the likelier number stands:
  * - a record with an unknown version but a TLS record type is -8 there, -15 here, as plaintext is what happens;
- * - a stream cut inside a record is -9 there, -110 here;
  * - a server up to TLS 1.2 tells a client for TLS 1.3 alone -87 there, -8 here, the number for clients too old;
  * - a server without renegotiation_info is accepted there, and -107 here: OpenSSL 3 refuses it by default;
  * - in TLS 1.3 a cleartext alert after the handshake is -24 there, -15 here.

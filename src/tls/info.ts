@@ -1,5 +1,6 @@
 /** The facts of a TLS session, in one form for both engines. Plain data: it crosses threads. */
 import { X509Certificate } from 'node:crypto';
+import type { VerifyReason } from './verify.ts';
 
 export interface TlsInfo {
   readonly engine: 'gnutls' | 'node';
@@ -23,7 +24,7 @@ export interface VerifyResult {
   /** `unchecked`: no certificate was asked of the peer, or the policy is `none` and it would not have passed. */
   readonly result: 'verified' | 'failed' | 'unchecked';
   /** Why it failed, or would have under the policy `none`. */
-  readonly reasons: readonly string[];
+  readonly reasons: readonly VerifyReason[];
 }
 
 export interface PeerCertificate {

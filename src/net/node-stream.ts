@@ -1,0 +1,141 @@
+/**
+ * What the plain and the TLS endpoint of the Node engine share: bytes that Node has delivered and nobody has read yet,
+ * bytes that Node has taken and not sent yet, and who waits for either.
+ */
+import type { Duplex } from 'node:stream';
+import { ByteQueue } from '../core/byte-queue.ts';
+import { Deadline } from '../core/deadline.ts';
+import { type Op, READABLE, type WaitResult, WRITABLE } from '../core/op.ts';
+import type { TlsInfo } from '../tls/info.ts';
+import {
+  type Address,
+  type Direction,
+  type Endpoint,
+  type Probe,
+  type Transfer,
+  WANT_READ,
+  WANT_WRITE,
+} from './endpoint.ts';
+import { CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT } from './limits.ts';
+import { Wakes } from './wakes.ts';
+
+export abstract class NodeStream implements Endpoint {
+  readonly readAhead: ByteQueue = new ByteQueue();
+  protected readonly wakes: Wakes = new Wakes();
+  /** The end of the stream came, or READ was shut down. */
+  protected hasEnded = false;
+  /** Nothing comes any more, and what was read ahead has to be asked for again by {@link resume}. */
+  protected isPaused = false;
+  protected isFinished = false;
+  protected broken: Error | null = null;
+
+  abstract readonly local: Address;
+  abstract readonly remote: Address;
+  abstract readonly tls: TlsInfo | null;
+  /** The socket of node:net or node:tls. */
+  protected abstract readonly stream: Duplex;
+  /** What a WRITE after the end of sending fails with. */
+  protected abstract sendingEnded(): Error;
+  /** Until the kernel has taken everything, the end of the stream included, or the connection broke. */
+  abstract flushedOp(until: Deadline): Op<WaitResult>;
+  /** Goes on sending what WRITE has reported as sent, as the kernel does for a closed socket. */
+  abstract lingerInBackground(): void;
+  abstract destroy(): void;
+
+  /** Has the stream's progress wake whoever waits. Call once, when `stream` is there. */
+  protected observeSending(): void {
+    this.stream.on('drain', () => this.wakes.fire(WRITABLE));
+    this.stream.on('finish', () => {
+      this.isFinished = true;
+      this.wakes.fireAll();
+    });
+  }
+
+  /** Takes what was received; past the bound of the read-ahead the stream is paused. */
+  protected deliver(chunk: Uint8Array): void {
+    // After SHUTDOWN for receiving, what still comes is dropped, as the kernel would.
+    if (this.hasEnded) return;
+    this.readAhead.push(chunk);
+    if (this.readAhead.length >= READ_AHEAD_LIMIT) this.pause();
+    this.wakes.fire(READABLE);
+  }
+
+  watch(events: number, wake: () => void): () => void {
+    return this.wakes.add(events, wake);
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    this.stream.pause();
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.stream.resume();
+  }
+
+  read(into: Uint8Array): Transfer {
+    if (this.readAhead.length > 0) {
+      const count = this.readAhead.take(into);
+      if (this.isPaused && this.readAhead.length < READ_AHEAD_LIMIT) this.resume();
+      return count;
+    }
+    if (this.hasEnded) return 0;
+    if (this.broken !== null) throw this.broken;
+    return WANT_READ;
+  }
+
+  write(from: Uint8Array): Transfer {
+    if (this.broken !== null) throw this.broken;
+    if (this.stream.writableEnded || this.stream.destroyed) throw this.sendingEnded();
+    const room = WRITE_BEHIND_LIMIT - this.stream.writableLength;
+    if (room <= 0) return WANT_WRITE;
+    // Node keeps the bytes until the kernel has taken them; the caller's variable may change before that.
+    const chunk = Buffer.from(from.length <= room ? from : from.subarray(0, room));
+    this.stream.write(chunk);
+    return chunk.length;
+  }
+
+  probe(): Probe {
+    if (this.readAhead.length > 0) return 'readable';
+    if (this.hasEnded) return 'ended';
+    if (this.broken !== null) throw this.broken;
+    return 'idle';
+  }
+
+  available(): number {
+    return this.readAhead.length;
+  }
+
+  fits(count: number): boolean {
+    const queued = this.stream.writableLength;
+    return queued === 0 || queued + count <= WRITE_BEHIND_LIMIT;
+  }
+
+  shutdown(direction: Direction): Transfer {
+    if (this.broken !== null) throw this.broken;
+    if (direction !== 'send') {
+      this.hasEnded = true;
+      this.readAhead.clear();
+      this.resume();
+    }
+    if (direction !== 'receive') {
+      if (!this.stream.writableEnded) this.stream.end();
+      if (!this.isFinished) return WANT_WRITE;
+    }
+    return 0;
+  }
+
+  *closeOp(): Op<void> {
+    let inBackground = false;
+    try {
+      if (this.broken !== null) return;
+      if (!this.stream.writableEnded) this.stream.end();
+      inBackground = (yield* this.flushedOp(Deadline.after(CLOSE_LINGER))) === 'timeout';
+    } finally {
+      if (inBackground) this.lingerInBackground();
+      else this.destroy();
+    }
+  }
+}
