@@ -1,9 +1,7 @@
-/**
- * Writes the tables of the README from the tables of the source: `npm run docs`. With `--check` it only tells whether
- * they are up to date, which a test asks.
- */
+/** Writes the tables of the README and docs/parity.md from the tables of the source: `npm run docs`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { ASSUMPTIONS, OPCODES } from '../src/tcpx/index.ts';
+import { DIVERGENCES, type Divergence } from '../test/support/divergences.ts';
 
 /** Escapes what Markdown would read as the end of a cell. */
 function cell(text: string): string {
@@ -57,13 +55,28 @@ export function withTables(text: string): string {
   );
 }
 
+/** docs/parity.md. */
+export function parityPage(): string {
+  const rows = Object.values(DIVERGENCES).map((divergence: Divergence) => [
+    `${divergence.engine}${divergence.mode === undefined ? '' : ` ${divergence.mode}`}`,
+    divergence.what,
+    divergence.reason,
+    `[${divergence.proof}](../test/conformance/proofs/${divergence.proof})`,
+  ]);
+  return [
+    '# Parity',
+    '',
+    'Every behaviour in `test/conformance` runs on both engines, synchronously and asynchronously. Where an engine cannot behave',
+    'like the other it is declared here, with a script on bare Node that proves it.',
+    '',
+    '<!-- generated from test/support/divergences.ts by npm run docs -->',
+    '',
+    table(['where', 'what differs', 'why', 'proof'], rows),
+    '',
+  ].join('\n');
+}
+
 if (process.argv[1]?.endsWith('docs.js')) {
-  const text = readFileSync('README.md', 'utf8');
-  const fresh = withTables(text);
-  if (process.argv.includes('--check')) {
-    if (fresh !== text) {
-      console.error('README.md: the generated tables are out of date; run: npm run docs');
-      process.exitCode = 1;
-    }
-  } else if (fresh !== text) writeFileSync('README.md', fresh);
+  writeFileSync('README.md', withTables(readFileSync('README.md', 'utf8')));
+  writeFileSync('docs/parity.md', parityPage());
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterEach, describe, expect, it } from 'vitest';
 import { behaviour } from '../support/conformance.ts';
+import { DIVERGENCES } from '../support/divergences.ts';
 import { freePort, type RunningProcess, startProcess } from '../support/peer.ts';
 import { startPeer, stopPeers } from '../support/scripted-peer.ts';
 
@@ -40,14 +41,7 @@ behaviour(
   {
     ids: ['SIGNAL-EINTR', 'AUTO-CLOSE-NOT'],
     title: 'a signal with a listener ends a READ that blocks, not one that is awaited',
-    diverges: [
-      {
-        engine: 'node',
-        mode: 'sync',
-        reason: 'a signal does not end Atomics.wait; the listener runs once the call is over',
-        proof: 'signal-during-atomics-wait.mjs',
-      },
-    ],
+    diverges: [DIVERGENCES.signalDuringWait],
   },
   async ({ engine, mode }) => {
     const peer = await startPeer({ steps: [{ expectEnd: 'any' }] });

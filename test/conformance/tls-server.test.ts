@@ -15,6 +15,7 @@ import {
 } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
+import { DIVERGENCES } from '../support/divergences.ts';
 import { freePort } from '../support/peer.ts';
 import { makePki } from '../support/pki.ts';
 import {
@@ -118,8 +119,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       const ciphers = version === 'TLSv1.3' ? 'TLS_AES_128_GCM_SHA256' : 'ECDHE-ECDSA-AES128-GCM-SHA256';
       const { peer, sock } = await accept(bench, { tls: { ...only, ciphers, alpn: ['imap', 'other'] }, steps: TALK });
       expect(sock.value, await explain(bench)).toBeGreaterThan(0);
-      const facts = job.socket(sock.value).tls;
-      expect(facts).toMatchObject({
+      expect(job.socket(sock.value).tls).toMatchObject({
         engine: bench.engine,
         role: 'server',
         version,
@@ -130,10 +130,25 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
         verify: { result: 'unchecked', reasons: [] },
         peer: null,
       });
-      // node:tls does not tell a server the group; the facts say so by null.
-      expect(facts?.group === null).toBe(bench.engine === 'node');
       await talk(bench, sock);
       expect((await peer.finished()).connections[0]?.secure).toMatchObject({ version, cipher: suite, alpn: 'imap' });
+    },
+  );
+
+  behaviour(
+    {
+      ids: ['TLS-INFO'],
+      title: `${version}: a server's facts name the group`,
+      options,
+      diverges: [DIVERGENCES.serverGroup],
+    },
+    async (bench) => {
+      const { peer, sock } = await accept(bench, { tls: { ...only, groups: 'X25519' }, steps: TALK });
+      expect(sock.value, await explain(bench)).toBeGreaterThan(0);
+      const { tls } = bench.job.socket(sock.value);
+      await talk(bench, sock);
+      await peer.finished();
+      expect(tls?.group).toBe('x25519');
     },
   );
 

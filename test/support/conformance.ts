@@ -17,6 +17,7 @@ import {
   type Variable,
 } from 'tcpx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Divergence } from './divergences.ts';
 import { openDescriptors } from './peer.ts';
 import { REQUIREMENTS, type RequirementId } from './requirements.ts';
 
@@ -50,15 +51,6 @@ export interface Bench extends Column {
   /** The usual variables: `status = F()`, `buffer = S(8192)`. */
   readonly status: Variable & { value: number };
   readonly buffer: Variable & { value: string };
-}
-
-export interface Divergence {
-  readonly engine: EngineName;
-  readonly mode?: Mode;
-  /** Why this engine cannot behave like the other; printed into docs/parity.md. */
-  readonly reason: string;
-  /** The script on bare node:net or node:tls that proves it, below test/conformance/proofs. */
-  readonly proof: string;
 }
 
 export interface Behaviour {

@@ -1,14 +1,22 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import * as ashellDef from '../../ashell.def.ts';
-import { withTables } from '../../scripts/docs.ts';
+import { parityPage, withTables } from '../../scripts/docs.ts';
 import { OPCODES, opcodeNamed, opcodeOf } from '../../src/tcpx/opcodes.ts';
+import { DIVERGENCES } from '../support/divergences.ts';
 
 it('has the tables of the source in the README (npm run docs)', () => {
   const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   expect(text).toContain('<!-- generated: opcodes -->');
   expect(text).toContain('<!-- generated: assumptions -->');
   expect(withTables(text)).toBe(text);
+});
+
+it('has the declared divergences in docs/parity.md, each with its proof', () => {
+  expect(readFileSync(new URL('../../docs/parity.md', import.meta.url), 'utf8')).toBe(parityPage());
+  for (const { proof } of Object.values(DIVERGENCES)) {
+    expect(existsSync(new URL(`../conformance/proofs/${proof}`, import.meta.url)), proof).toBe(true);
+  }
 });
 
 it('has a row with a handler for every opcode of ashell.def', () => {

@@ -1,0 +1,31 @@
+/**
+ * Where an engine is known to behave differently, and why it cannot be otherwise. Printed into docs/parity.md
+ * (`npm run docs`); a behaviour that names one of them fails once it no longer differs.
+ */
+import type { EngineName } from '../../src/net/endpoint.ts';
+
+export interface Divergence {
+  readonly engine: EngineName;
+  readonly mode?: 'sync' | 'async';
+  readonly what: string;
+  /** Why this engine cannot behave like the other. */
+  readonly reason: string;
+  /** The script on bare Node, below test/conformance/proofs, that proves it. */
+  readonly proof: string;
+}
+
+export const DIVERGENCES = {
+  signalDuringWait: {
+    engine: 'node',
+    mode: 'sync',
+    what: 'a signal with a listener does not end a synchronous call with -4',
+    reason: 'a signal does not end Atomics.wait; the listener runs once the call is over',
+    proof: 'signal-during-atomics-wait.mjs',
+  },
+  serverGroup: {
+    engine: 'node',
+    what: 'the facts of a session accepted as a server name no key exchange group',
+    reason: 'getEphemeralKeyInfo() of node:tls answers for clients only',
+    proof: 'server-group.mjs',
+  },
+} as const satisfies Record<string, Divergence>;
