@@ -110,6 +110,7 @@ export function* upgradeOp(
   after: 'nothing' | 'dialogue',
 ): Op<TlsEndpoint> {
   let owner: Endpoint = plain;
+  let upgraded = false;
   try {
     yield* engine.settleOp();
     const stray = plain.stray(start.role);
@@ -121,14 +122,17 @@ export function* upgradeOp(
     const limit = until.atMost(start.settings.handshakeTimeout);
     for (;;) {
       const want = secure.handshake();
-      if (want === 0) return secure;
+      if (want === 0) {
+        upgraded = true;
+        return secure;
+      }
       if ((yield* waitOp(secure, eventsOf(want), limit)) === 'timeout') {
         throw new TlsError(GNUTLS_E.TIMEDOUT.code, 'the TLS handshake did not finish in time');
       }
     }
-  } catch (error) {
-    owner.destroy();
-    throw error;
+  } finally {
+    // Not a catch: an attempt that is given up ends here too.
+    if (!upgraded) owner.destroy();
   }
 }
 

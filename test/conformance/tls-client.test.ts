@@ -664,3 +664,17 @@ behaviour(
     await talks.finished();
   },
 );
+
+behaviour(
+  { ids: ['ASYNC-CONNECT-CLOSE'], title: 'CLOSE gives up a handshake that is on its way, and lets go of the connection' },
+  async (bench) => {
+    const { x, status } = bench;
+    const peer = await startPeer({ steps: [{ discard: 'end' }] });
+    const sock = F(peer.port);
+    expect(await x(TCPOP_CONNECT, status, '', sock, TCPXFLG_ASYNC + TCPXFLG_TLS, 100, peer.host)).toBe(0);
+    expect(await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS)).toBe(0);
+    expect(sock.value).toBe(-1);
+    const { connections } = await peer.finished();
+    expect(connections[0]?.receivedBytes).toBeGreaterThan(0);
+  },
+);
