@@ -666,7 +666,10 @@ behaviour(
 );
 
 behaviour(
-  { ids: ['ASYNC-CONNECT-CLOSE'], title: 'CLOSE gives up a handshake that is on its way, and lets go of the connection' },
+  {
+    ids: ['ASYNC-CONNECT-CLOSE'],
+    title: 'CLOSE gives up a handshake that is on its way, and lets go of the connection',
+  },
   async (bench) => {
     const { x, status } = bench;
     const peer = await startPeer({ steps: [{ discard: 'end' }] });
