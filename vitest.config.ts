@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-// Tests wait more than they compute: more of them than cores run at a time.
-const common = { pool: 'forks' as const, maxWorkers: 5, testTimeout: 30_000, hookTimeout: 60_000 };
+const common = { pool: 'forks' as const, testTimeout: 30_000, hookTimeout: 60_000 };
+
+/** These tests wait more than they compute: more of them than cores run at a time. */
+const waiting = { ...common, maxWorkers: 5, sequence: { groupOrder: 0 } };
+
+/** Real servers and tools share the cores with the tests that talk to them. */
+const talking = { ...common, maxWorkers: 2, sequence: { groupOrder: 1 }, testTimeout: 120_000 };
 
 /** Where a machine-readable report goes, for whoever wants to count. */
 const report = process.env.VITEST_REPORT;
@@ -10,11 +15,11 @@ export default defineConfig({
   test: {
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
     projects: [
-      { test: { ...common, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
-      { test: { ...common, name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
-      { test: { ...common, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
-      { test: { ...common, name: 'regress', include: ['test/regress/**/*.test.ts'] } },
-      { test: { ...common, name: 'interop', include: ['test/interop/**/*.test.ts'], testTimeout: 120_000 } },
+      { test: { ...waiting, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { ...waiting, name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
+      { test: { ...waiting, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
+      { test: { ...waiting, name: 'regress', include: ['test/regress/**/*.test.ts'] } },
+      { test: { ...talking, name: 'interop', include: ['test/interop/**/*.test.ts'] } },
     ],
   },
 });

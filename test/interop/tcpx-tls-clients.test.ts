@@ -36,6 +36,7 @@ const NO_CERTIFICATE = { '1.2': -49, '1.3': -112 } as const;
 const UNEXPECTED_PACKET = -15;
 const FATAL_ALERT = -12;
 const DECRYPTION_FAILED = -24;
+const PUSH_ERROR = -53;
 /** EBADMSG: plaintext ahead of the handshake. */
 const STRAY_BYTES = -74;
 
@@ -238,8 +239,9 @@ for (const tool of [GNUTLS_CLI, S_CLIENT]) {
             const { status, text, sockport } = await listening.refuse('tls');
             // OpenSSL's client sends this alert in clear where TLS 1.3 has it encrypted, and GnuTLS cannot decrypt it.
             const unreadable = tool === S_CLIENT && engine === 'gnutls' && version === '1.3';
-            expect(status).toBe(unreadable ? DECRYPTION_FAILED : FATAL_ALERT);
-            if (!unreadable) expect(text).toMatch(/unknown_ca|bad_certificate/);
+            // A client that closes behind its alert may take the way to send from under the handshake first.
+            if (status !== PUSH_ERROR) expect(status).toBe(unreadable ? DECRYPTION_FAILED : FATAL_ALERT);
+            if (status === FATAL_ALERT) expect(text).toMatch(/unknown_ca|bad_certificate/);
             expect(sockport).toBe(-1);
           },
         );
@@ -378,8 +380,10 @@ interop(`server of ${withVersion('bash')} and /dev/tcp, which speaks no TLS`, []
         expect(command.toString('latin1')).toBe('STARTTLS\r\n');
         await line.write('220 go ahead\r\n');
         const failure = await failureOf(line.starttls());
-        expect(failure).toMatchObject({ status: STRAY_BYTES, sockport: -1 });
-        expect(failure.text).toMatch(/^33 bytes of plaintext/);
+        expect(failure.sockport).toBe(-1);
+        // The shell may send its lines one by one: then the second is seen by the handshake.
+        expect([STRAY_BYTES, UNEXPECTED_PACKET]).toContain(failure.status);
+        expect(failure.text).toMatch(/plaintext/);
         await client.waitFor(/gone/, LIMIT);
       },
     );

@@ -88,7 +88,7 @@ async function cleanly(at: TlsServer, { begun, clean, failed }: Kind, talk: () =
   return log;
 }
 
-const POLL = { timeout: 5000, interval: 10 };
+const POLL = { timeout: 15_000, interval: 10 };
 
 /** How many sockets the server holds; a server that says nothing at the end of a connection closes it all the same. */
 function openSockets({ process }: TlsServer): number {

@@ -27,7 +27,7 @@ export interface GnutlsServOptions {
 /** `gnutls-serv`. It listens on every interface, it has no option for one. */
 export function startGnutlsServ(options: GnutlsServOptions): Promise<TlsServer> {
   const { pki, identity = pki.good, mode = 'echo', priority, clientCert, args = [] } = options;
-  return serve(options.port, /Server listening on IPv4 [\s\S]*done/, 'gnutls-serv', (port) => [
+  return serve(options.port, LISTENS_ON_BOTH, 'gnutls-serv', (port) => [
     `--${mode}`,
     `--port=${port}`,
     `--x509cafile=${pki.ca}`,
@@ -70,6 +70,9 @@ export function startOpensslServer(options: OpensslServerOptions): Promise<TlsSe
     ...args,
   ]);
 }
+
+/** gnutls-serv opens a socket for each family, one after the other; where there is no IPv6 it says so. */
+const LISTENS_ON_BOTH = /Server listening on IPv4 [^\n]*done[\s\S]*(?:IPv6 [^\n]*done|IPv6[^\n]*(?:fail|not|error))/i;
 
 async function serve(
   port: number | undefined,
