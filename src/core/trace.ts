@@ -25,7 +25,7 @@ export interface TraceOptions {
 export function parseTopics(names: readonly string[]): ReadonlySet<TraceTopic> {
   const topics = new Set<TraceTopic>();
   for (const name of names) {
-    const topic = name.trim().toLowerCase();
+    const topic = String(name).trim().toLowerCase();
     if (topic === '') continue;
     if (!(TRACE_TOPICS as readonly string[]).includes(topic)) {
       throw new UsageError(`trace option '${name}' is unknown; there are ${TRACE_TOPICS.join(', ')}`);

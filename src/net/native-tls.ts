@@ -183,7 +183,11 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   watch(events: number, wake: () => void): () => void {
-    return this.#plain.watch(events, wake);
+    const unwatch = this.#plain.watch(events, wake);
+    if ((events & READABLE) === 0 || !this.#moreArrived()) return unwatch;
+    unwatch();
+    const immediate = setImmediate(wake);
+    return () => clearImmediate(immediate);
   }
 
   handshake(): Transfer {
@@ -238,7 +242,24 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   read(into: Uint8Array): Transfer {
     if (this.readAhead.length > 0) return this.readAhead.take(into);
-    return this.#receive(into);
+    const count = this.#receive(into);
+    return count === RECORD && into.length > RECORD ? this.#receiveMore(into, count) : count;
+  }
+
+  /** Behind a full record there is usually another: a large buffer takes as many as have arrived. */
+  #receiveMore(into: Uint8Array, received: number): number {
+    let filled = received;
+    try {
+      while (filled < into.length) {
+        const count = this.#receive(into.subarray(filled));
+        if (count <= 0) break;
+        filled += count;
+        if (count < RECORD) break;
+      }
+    } catch {
+      // Kept in #failure: it is reported once the bytes before it have been read.
+    }
+    return filled;
   }
 
   /** One gnutls_record_recv(3) of application data; 0 at close_notify. */
@@ -255,11 +276,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
         this.#ended = true;
         return 0;
       }
-      if (count === E_AGAIN || count === E_INTERRUPTED) {
-        const want = this.#want();
-        if (want === WANT_WRITE || !this.#moreArrived()) return want;
-        continue;
-      }
+      if (count === E_AGAIN || count === E_INTERRUPTED) return this.#want();
       if (count === GNUTLS_E.REHANDSHAKE.code) {
         // RFC 5246 §7.2.2: a renegotiation is declined, the session goes on.
         this.#gnutls.gnutls_alert_send(this.#session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
@@ -280,7 +297,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   /**
    * GnuTLS says "again" after each session ticket and key update too, however much lies behind it in the kernel, and
-   * an edge for that has passed already. poll(2) sees an end and an error as well, and takes nothing away.
+   * an edge for that has passed already: whoever goes by edges asks here first. poll(2) sees an end and an error as
+   * well, and takes nothing away.
    */
   #moreArrived(): boolean {
     pollFd[0] = this.fd;
@@ -327,8 +345,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
         // Kept in #failure: it is reported once the bytes before it have been read.
         return;
       }
-      if (count <= 0) return;
-      this.readAhead.push(scratch.slice(0, count));
+      if (count > 0) this.readAhead.push(scratch.slice(0, count));
+      else if (count !== WANT_READ || !this.#moreArrived()) return;
     }
   }
 
