@@ -15,11 +15,12 @@ import {
 } from 'tcpx/ashell.def';
 import { expect } from 'vitest';
 import { type Bench, behaviour, LIMIT } from '../support/conformance.ts';
-import { tempDir } from '../support/peer.ts';
+import { cleanUpAfterAll, tempDir } from '../support/peer.ts';
 import { startPeer } from '../support/scripted-peer.ts';
 import { dial, plainFile } from './plain.ts';
 
 plainFile();
+cleanUpAfterAll();
 
 const directory = tempDir('tcpx-trace-');
 let files = 0;
