@@ -50,7 +50,7 @@ const ECHO: Kind = { answer: (line) => line, begun: '* Accepted connection', cle
 const REVERSE: Kind = {
   answer: (line) => `${[...line.slice(0, -1)].reverse().join('')}\n`,
   begun: 'CONNECTION ESTABLISHED',
-  clean: /CONNECTION ESTABLISHED[\s\S]*CONNECTION CLOSED/,
+  clean: /CONNECTION CLOSED/,
   failed: /error:|ERROR/,
 };
 

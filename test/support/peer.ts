@@ -3,7 +3,7 @@
 // A synchronous XCALL blocks its thread, so whatever it talks to lives in another process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -24,6 +24,11 @@ export interface ProcessOptions {
   readonly input?: string | Uint8Array;
   /** Milliseconds until it must be ready (default 15 000). */
   readonly deadline?: number;
+  /**
+   * Has standard output and error go to one file instead of pipes: a pipe that nobody reads while a synchronous call
+   * blocks this thread would stop a talkative program in its turn.
+   */
+  readonly outputToFile?: boolean;
 }
 
 export interface TcpPort {
@@ -101,8 +106,11 @@ class Child implements RunningProcess {
   #both = '';
   #ended = false;
   readonly #watchers = new Set<() => void>();
+  /** The file that the output goes to, and how much of it was read; null for pipes. */
+  readonly #file: { readonly fd: number; position: number } | null;
 
-  constructor({ command, args = [], env = {}, cwd, input }: ProcessOptions) {
+  constructor({ command, args = [], env = {}, cwd, input, outputToFile = false }: ProcessOptions) {
+    this.#file = outputToFile ? { fd: openSync(join(tempDir('tcpx-output-'), 'output'), 'a+'), position: 0 } : null;
     this.#name = [command, ...args].join(' ');
     const path = toolPath(command);
     // Test runners may end this process without its exit handlers: the kernel then ends the child.
@@ -111,12 +119,13 @@ class Child implements RunningProcess {
     const child = spawn(tether ?? path ?? command, argv, {
       env: { ...process.env, LC_ALL: 'C', ...env },
       detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: this.#file === null ? ['pipe', 'pipe', 'pipe'] : ['pipe', this.#file.fd, this.#file.fd],
       ...(cwd === undefined ? {} : { cwd }),
     });
     this.#process = child;
     this.pid = child.pid ?? -1;
     running.add(this);
+    if (this.#file !== null) this.#followFile(this.#file.fd);
     child.stdout?.setEncoding('latin1').on('data', (text: string) => this.#collect(text, 'out'));
     child.stderr?.setEncoding('latin1').on('data', (text: string) => this.#collect(text, 'err'));
     // A program that ends without reading its input is no concern of the writer.
@@ -138,7 +147,29 @@ class Child implements RunningProcess {
     });
   }
 
+  #followFile(fd: number): void {
+    const timer = setInterval(() => this.#readFile(), 10);
+    timer.unref();
+    this.#process.once('close', () => {
+      clearInterval(timer);
+      this.#readFile();
+      closeSync(fd);
+    });
+  }
+
+  #readFile(): void {
+    if (this.#file === null || this.#ended) return;
+    const chunk = Buffer.alloc(65_536);
+    for (;;) {
+      const count = readSync(this.#file.fd, chunk, 0, chunk.length, this.#file.position);
+      if (count === 0) return;
+      this.#file.position += count;
+      this.#collect(chunk.toString('latin1', 0, count), 'out');
+    }
+  }
+
   stdout(): string {
+    this.#readFile();
     return this.#out;
   }
 
@@ -147,6 +178,7 @@ class Child implements RunningProcess {
   }
 
   output(): string {
+    this.#readFile();
     return this.#both;
   }
 

@@ -81,7 +81,7 @@ async function serve(
   args: (port: number) => string[],
 ): Promise<TlsServer> {
   const start = async (at: number): Promise<TlsServer> => {
-    const process = await startProcess({ command, args: args(at), ready });
+    const process = await startProcess({ command, args: args(at), ready, outputToFile: true });
     return { port: at, process, stop: () => process.stop() };
   };
   return port === undefined ? withFreePort(start) : start(port);
