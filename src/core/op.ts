@@ -30,7 +30,7 @@ export interface Interest {
   readonly events: number;
 }
 
-/** Until one of the sources may be ready, or the deadline. */
+/** Until one of the sources may be ready, or the deadline. With no source it is a sleep: see {@link sleepOp}. */
 export interface Wait {
   readonly kind: 'wait';
   readonly on: readonly Interest[];
@@ -77,6 +77,20 @@ export function resumed(wake: Wake): WaitResult {
  */
 export function* waitOp(source: Source, events: number, until: Deadline): Op<WaitResult> {
   return resumed(yield { kind: 'wait', on: [{ source, events }], until });
+}
+
+const NOTHING: readonly Interest[] = [];
+
+/**
+ * Does nothing until the deadline. One without an end is for the event loop alone, where a cancellation ends it.
+ *
+ * @throws CancelledError when the call was ended by CLOSE or by its AbortSignal
+ * @throws IoError EINTR when a signal with a listener ended a synchronous wait on the native engine
+ */
+export function* sleepOp(until: Deadline): Op<void> {
+  while (!until.expired) {
+    if (resumed(yield { kind: 'wait', on: NOTHING, until }) === 'timeout') return;
+  }
 }
 
 /** Waits for a blocking call that runs elsewhere. It goes on after a timeout and may be waited for again. */

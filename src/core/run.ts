@@ -11,6 +11,27 @@ export interface Waiter {
   wait(wait: Wait): Wake;
 }
 
+/** Never changes: waiting on it lasts as long as it may. */
+const unchanging = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Blocks the thread without poll(2), for operations that sleep and wait for no source: dialogues whose every step is a
+ * synchronous call of its own. No signal ends such a wait; its listener runs afterwards.
+ */
+export const sleeper: Waiter = {
+  wait({ on, until }) {
+    if (on.length > 0) throw new Error('only the poller can wait for a source in this thread');
+    refuseEndless(until);
+    while (!until.expired) Atomics.wait(unchanging, 0, 0, until.remaining());
+    return 'timeout';
+  },
+};
+
+/** A thread that waits for nothing, and for ever, would never come back: a bug of the operation. */
+export function refuseEndless(until: Deadline): void {
+  if (!until.isFinite) throw new Error('a wait for nothing needs a deadline');
+}
+
 /** Runs an operation to its end in this thread. Throws what the operation throws. */
 export function runSync<T>(op: Op<T>, waiter: Waiter): T {
   let step = op.next('ready');
@@ -168,7 +189,9 @@ export class Suspended<T> {
   *advanceOp(until: Deadline): Op<boolean> {
     if (this.#failure !== null) throw this.#failure.error;
     // What it waited for may have happened while nobody watched: it tries again before it waits again.
-    if (!this.#result.done && this.#result.value.kind === 'wait') this.#resume('ready');
+    if (!this.#result.done && this.#result.value.kind === 'wait' && this.#result.value.on.length > 0) {
+      this.#resume('ready');
+    }
     while (!this.#result.done) {
       const effect: Effect = this.#result.value;
       if (effect.kind === 'offload' && effect.call.finished) {

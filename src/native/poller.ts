@@ -10,7 +10,7 @@ import { constants } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import type { Deadline } from '../core/deadline.ts';
 import type { Wait, Wake } from '../core/op.ts';
-import type { Waiter } from '../core/run.ts';
+import { refuseEndless, type Waiter } from '../core/run.ts';
 import { lastErrno, loadLibc, systemError } from './libc.ts';
 
 /**
@@ -101,6 +101,7 @@ export class Poller implements Waiter {
 
   wait(wait: Wait): Wake {
     const count = wait.on.length;
+    if (count === 0) refuseEndless(wait.until);
     if (this.#fds.length < 2 * count) this.#fds = new Int32Array(2 * count);
     const fds = this.#fds;
     for (;;) {

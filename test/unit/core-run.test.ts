@@ -9,11 +9,14 @@ import {
   offloadOp,
   READABLE,
   type Source,
+  sleepOp,
   type Wake,
   WRITABLE,
   waitOp,
 } from '../../src/core/op.ts';
-import { runAsync, runSync, Suspended, Task, type Waiter } from '../../src/core/run.ts';
+import { runAsync, runSync, Suspended, sleeper, Task, type Waiter } from '../../src/core/run.ts';
+import { loadLibc } from '../../src/native/libc.ts';
+import { Poller } from '../../src/native/poller.ts';
 
 /** A source that the test wakes. */
 class Scripted implements Source {
@@ -219,6 +222,76 @@ describe('Task', () => {
     controller.abort();
     await expect(running).rejects.toThrow(CancelledError);
     expect(await runAsync(waitsOp(new Scripted(), 0), AbortSignal.abort())).toEqual([]);
+  });
+});
+
+/** The waiters of this machine that can sleep. */
+const sleepers: [name: string, waiter: Waiter][] = [['sleeper', sleeper]];
+try {
+  loadLibc();
+  sleepers.push(['poller', new Poller()]);
+} catch {
+  console.warn('SKIPPED sleeping in poll(2): koffi is not installed');
+}
+
+describe('a wait for nothing', () => {
+  function* nappingOp(until: Deadline): Op<string> {
+    yield* sleepOp(until);
+    return 'rested';
+  }
+
+  for (const [name, blocking] of sleepers) {
+    it(`blocks the thread until its deadline (${name})`, () => {
+      const until = Deadline.after(30);
+      expect(runSync(nappingOp(until), blocking)).toBe('rested');
+      expect(until.expired).toBe(true);
+      expect(runSync(nappingOp(NOW), blocking)).toBe('rested');
+    });
+
+    it(`is refused without one (${name})`, () => {
+      expect(() => runSync(nappingOp(NEVER), blocking)).toThrow('needs a deadline');
+    });
+  }
+
+  it('cannot be told from a source that nobody here can wait for', () => {
+    expect(() => runSync(waitsOp(new Scripted(), 1, Deadline.after(10)), sleeper)).toThrow('only the poller');
+  });
+
+  it('lets the event loop turn until its deadline', async () => {
+    vi.useFakeTimers();
+    try {
+      let now = 0;
+      const task = new Task(nappingOp(Deadline.after(50, () => now)));
+      now = 49;
+      vi.advanceTimersByTime(49);
+      expect(task.settled).toBe(false);
+      now = 50;
+      vi.advanceTimersByTime(1);
+      expect(await task.promise).toBe('rested');
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('ends when it is cancelled, even without a deadline', async () => {
+    const controller = new AbortController();
+    const running = runAsync(nappingOp(NEVER), controller.signal);
+    controller.abort();
+    await expect(running).rejects.toThrow(CancelledError);
+  });
+
+  it('does not end early in an operation that is left standing', () => {
+    let now = 0;
+    const wakes: Wake[] = [];
+    function* restsOp(): Op<void> {
+      wakes.push(yield { kind: 'wait', on: [], until: new Deadline(100, () => now) });
+    }
+    const suspended = new Suspended(restsOp());
+    expect(runSync(suspended.advanceOp(NOW), waiter('timeout'))).toBe(false);
+    now = 100;
+    expect(runSync(suspended.advanceOp(NEVER), waiter('timeout'))).toBe(true);
+    expect(wakes).toEqual(['timeout']);
   });
 });
 
