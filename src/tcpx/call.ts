@@ -38,6 +38,13 @@ export interface Call {
 /** Whose number a status is, so that ERRMSG explains it by the right table (reference tcpx §6.4). */
 export type StatusOrigin = 'errno' | 'tls' | 'tcpx';
 
+/** Plaintext that stood in the way of an upgrade. */
+export interface Stray {
+  readonly count: number;
+  /** The first of the bytes. */
+  readonly head: Uint8Array;
+}
+
 export interface Outcome {
   readonly status: number;
   readonly origin: StatusOrigin;
@@ -47,9 +54,21 @@ export interface Outcome {
   readonly sockport?: number | undefined;
   /** What the buffer receives; undefined leaves it alone. May be a part of `call.buffer.bytes` itself. */
   readonly received?: Uint8Array | undefined;
+  /** What refused an upgrade; absent otherwise. */
+  readonly stray?: Stray | undefined;
 }
 
 /** A success. All properties are there, so that whoever looks at outcomes sees one shape of object on the hot path. */
 export function succeeded(status: number, received?: Uint8Array): Outcome {
   return { status, origin: 'errno', text: '', sockport: undefined, received };
+}
+
+/** What is left of an outcome once its results are written: STATUS in the job's number family, and what happened. */
+export interface CallResult {
+  readonly status: number;
+  readonly origin: StatusOrigin;
+  /** Empty on success. */
+  readonly text: string;
+  /** The plaintext that refused an upgrade; absent otherwise. */
+  readonly stray?: Stray | undefined;
 }

@@ -11,6 +11,21 @@ import type { Opcode } from './opcodes.ts';
 /** A variable, or a literal, which is an input that receives nothing. */
 export type Argument = Variable | number | string;
 
+/** A list where a routine takes one, such as the attachments of EMAILX. TCPX takes none. */
+export type ListArgument = readonly object[];
+
+/** @throws UsageError when there is a list among the arguments of a routine that takes none */
+export function withoutLists(routine: string, args: readonly (Argument | ListArgument)[]): readonly Argument[] {
+  if (!args.some(isList)) return args as readonly Argument[];
+  throw new UsageError(
+    `XCALL ${routine}: argument ${args.findIndex(isList) + 1} is a list, where a variable or a literal is due`,
+  );
+}
+
+function isList(argument: Argument | ListArgument): argument is ListArgument {
+  return Array.isArray(argument);
+}
+
 /** Where each parameter of a routine stands in its argument list; -1 for one that it does not have. */
 export interface Shape {
   readonly opcode: number;

@@ -5,7 +5,7 @@
  * TCPX_TRACE_FILE). A program that needs other options makes its own with {@link createJob}.
  */
 
-import type { Argument } from './frame.ts';
+import type { Argument, ListArgument } from './frame.ts';
 import { type CallOptions, createJob, type Job, type Xcall } from './job.ts';
 
 export {
@@ -37,7 +37,7 @@ export type { TlsOptions } from '../tls/settings.ts';
 export { ASSUMPTIONS, type Assumptions } from './assumptions.ts';
 export { type EngineReport, type EngineRequest, engineReports } from './engines.ts';
 export type { SocketFacts } from './facts.ts';
-export type { Argument } from './frame.ts';
+export type { Argument, ListArgument } from './frame.ts';
 export { type CallOptions, createJob, type Job, type Xcall } from './job.ts';
 export { OPCODES, type Opcode } from './opcodes.ts';
 export type { JobOptions } from './options.ts';
@@ -51,8 +51,8 @@ export function defaultJob(): Job {
   return job;
 }
 
-const call = (routine: string, ...args: Argument[]): number => defaultJob().xcall(routine, ...args);
-call.async = (routine: string, ...args: (Argument | CallOptions)[]): Promise<number> =>
+const call = (routine: string, ...args: (Argument | ListArgument)[]): number => defaultJob().xcall(routine, ...args);
+call.async = (routine: string, ...args: (Argument | ListArgument | CallOptions)[]): Promise<number> =>
   defaultJob().xcall.async(routine, ...args);
 
 /** Calls a routine on the default job. See {@link Xcall}. */

@@ -8,21 +8,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isVariable, type Variable } from '../basic/index.ts';
 import { UsageError } from '../core/errors.ts';
+import { runAsync, runSync, sleeper } from '../core/run.ts';
 import { Tracer } from '../core/trace.ts';
 import { Poller } from '../native/poller.ts';
 import type { Engine, EngineName } from '../net/endpoint.ts';
 import { Bridge } from '../sync/bridge.ts';
 import { tlsSettings } from '../tls/settings.ts';
-import type { Call, Outcome } from './call.ts';
+import type { Call, CallResult, Outcome } from './call.ts';
+import { type Caller, type CallMode, JobCaller } from './caller.ts';
 import { chooseEngine } from './engines.ts';
 import { socketNumberOf } from './execute.ts';
 import { factsOf, type SocketFacts } from './facts.ts';
-import { type Argument, detached, type Frame, posted, writeBack } from './frame.ts';
-import { errmsgOutcome, type LastStatus } from './handlers/errmsg.ts';
+import { type Argument, detached, type Frame, type ListArgument, posted, withoutLists, writeBack } from './frame.ts';
+import { errmsgOutcome } from './handlers/errmsg.ts';
 import { runtimeSync, runtimeTask } from './host.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
 import { type JobOptions, type JobSettings, parseJobOptions } from './options.ts';
-import { type Routine, routineNamed } from './routines.ts';
+import { type Program, type ProgramResult, programStatus, writeOutputs } from './program.ts';
+import { programNamed, type Routine, routineNamed } from './routines.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
 import { SecretFilter } from './secrets.ts';
 import { memberNumbers } from './sockary.ts';
@@ -43,9 +46,9 @@ export interface Xcall {
    *
    * @throws UsageError only when there is no variable for STATUS, or no such routine
    */
-  (routine: string, ...args: Argument[]): number;
+  (routine: string, ...args: (Argument | ListArgument)[]): number;
   /** The same call with the same results; the event loop stays free. Resolves to STATUS. */
-  async(routine: string, ...args: (Argument | CallOptions)[]): Promise<number>;
+  async(routine: string, ...args: (Argument | ListArgument | CallOptions)[]): Promise<number>;
 }
 
 let poller: Poller | undefined;
@@ -76,7 +79,7 @@ export class Job {
   readonly #secrets = new Map<number, SecretFilter>();
   readonly #lastReady = new WeakMap<ArrayBufferLike, number>();
   #worker: WorkerSide | null = null;
-  #last: LastStatus | null = null;
+  #last: CallResult | null = null;
   #nextNumber = 1;
   #closed = false;
 
@@ -100,8 +103,11 @@ export class Job {
     };
     if (tls.verify === 'none' && this.#tracer.calls)
       this.#tracer.line('TLS certificates are not verified (tls.verify none)');
-    const xcall = (routine: string, ...args: Argument[]): number => this.#call(routine, args);
-    xcall.async = (routine: string, ...args: (Argument | CallOptions)[]) => this.#callAsync(routine, args);
+    const xcall = (routine: string, ...args: (Argument | ListArgument)[]): number => this.#call(routine, args).status;
+    xcall.async = async (routine: string, ...given: (Argument | ListArgument | CallOptions)[]) => {
+      const { args, signal } = splitOptions(given);
+      return (await this.#callAsync(routine, args, signal)).status;
+    };
     this.xcall = xcall;
   }
 
@@ -110,7 +116,7 @@ export class Job {
   }
 
   /** The job's last STATUS with what happened; null before the first call. */
-  get lastStatus(): LastStatus | null {
+  get lastStatus(): CallResult | null {
     return this.#last;
   }
 
@@ -144,21 +150,42 @@ export class Job {
     this.#tracer.close();
   }
 
-  #call(name: string, args: readonly Argument[]): number {
+  /**
+   * Makes calls for an operation: synchronous ones, after which it goes on at once, or asynchronous ones, which it waits
+   * for and which therefore need `runAsync`.
+   */
+  caller(mode: CallMode): Caller {
+    return new JobCaller(this, mode, {
+      call: (routine, args) => this.#call(routine, args),
+      callAsync: (routine, args, signal) => this.#callAsync(routine, args, signal),
+      note: (line) => {
+        if (this.#tracer.calls) this.#tracer.line(line());
+      },
+    });
+  }
+
+  #call(name: string, args: readonly (Argument | ListArgument)[]): CallResult {
+    const program = programNamed(name);
+    if (program !== undefined) return this.#callProgram(program, args);
     const routine = routineNamed(name);
     const started = this.#tracer.calls ? performance.now() : 0;
     const frame = this.#frame(routine, args);
-    if (typeof frame === 'number') return frame;
+    if ('origin' in frame) return frame;
     const opcode = opcodeOf(frame.call.opcode);
     return this.#finish(routine, opcode, frame, this.#run(opcode, frame.call), started);
   }
 
-  async #callAsync(name: string, given: readonly (Argument | CallOptions)[]): Promise<number> {
+  async #callAsync(
+    name: string,
+    args: readonly (Argument | ListArgument)[],
+    signal: AbortSignal | undefined,
+  ): Promise<CallResult> {
+    const program = programNamed(name);
+    if (program !== undefined) return this.#callProgramAsync(program, args, signal);
     const routine = routineNamed(name);
     const started = this.#tracer.calls ? performance.now() : 0;
-    const { args, signal } = splitOptions(given);
     const frame = this.#frame(routine, args);
-    if (typeof frame === 'number') return frame;
+    if ('origin' in frame) return frame;
     const opcode = opcodeOf(frame.call.opcode);
     const running = this.#runAsync(opcode, frame.call, signal);
     const outcome = running instanceof Promise ? await running : running;
@@ -167,25 +194,57 @@ export class Job {
     return this.#finish(routine, opcode, frame, outcome, started);
   }
 
-  #frame(routine: Routine, args: readonly Argument[]): Frame | number {
+  #callProgram(program: Program, args: readonly (Argument | ListArgument)[]): CallResult {
+    const started = performance.now();
+    const status = programStatus(program, args);
+    const result = runSync(program.runOp(this.caller('sync'), args), sleeper);
+    return this.#finishProgram(program, status, result, started);
+  }
+
+  async #callProgramAsync(
+    program: Program,
+    args: readonly (Argument | ListArgument)[],
+    signal: AbortSignal | undefined,
+  ): Promise<CallResult> {
+    const started = performance.now();
+    const status = programStatus(program, args);
+    const result = await runAsync(program.runOp(this.caller('async'), args), signal);
+    return this.#finishProgram(program, status, result, started);
+  }
+
+  #finishProgram(program: Program, status: Variable, result: ProgramResult, started: number): CallResult {
+    const { outputs, ...last } = result;
+    this.#last = last;
+    if (this.#tracer.calls) {
+      const text = last.text === '' ? '' : ` (${last.text})`;
+      this.#tracer.line(`${program.name} = ${last.status}${text} <${(performance.now() - started).toFixed(3)} ms>`);
+    }
+    writeOutputs(outputs);
+    status.writeNumber(last.status);
+    return last;
+  }
+
+  #frame(routine: Routine, given: readonly (Argument | ListArgument)[]): Frame | CallResult {
     try {
+      const args = withoutLists(routine.name, given);
       return routine.frame(args, this.#settings, this.#reserve, this.#lastReady);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      const status = args[routine.shape.status];
+      const status = given[routine.shape.status];
       if (!isVariable(status)) throw error;
       return this.#refuse(routine, error, status);
     }
   }
 
   /** A call whose arguments make no sense: only STATUS is written. */
-  #refuse(routine: Routine, error: UsageError, status: Variable): number {
+  #refuse(routine: Routine, error: UsageError, status: Variable): CallResult {
     const outcome = outcomeOf(error, this.#settings.assumptions);
     const number = inFamily(outcome.status, outcome.origin, this.#settings.statusFamily);
-    this.#last = { status: number, origin: outcome.origin, text: outcome.text };
+    const last: CallResult = { status: number, origin: outcome.origin, text: outcome.text, stray: undefined };
+    this.#last = last;
     if (this.#tracer.calls) this.#tracer.line(`${routine.name} = ${number} (${outcome.text})`);
     status.writeNumber(number);
-    return number;
+    return last;
   }
 
   /** A number for a socket that a call may open; numbers come round again after 16 million. */
@@ -278,12 +337,13 @@ export class Job {
     return errmsgOutcome(call, this.#settings, this.#last, this.#settings.statusFamily);
   }
 
-  #finish(routine: Routine, opcode: Opcode | undefined, frame: Frame, outcome: Outcome, started: number): number {
+  #finish(routine: Routine, opcode: Opcode | undefined, frame: Frame, outcome: Outcome, started: number): CallResult {
     const { call } = frame;
     const explains = opcode?.name === 'ERRMSG';
     const { statusFamily, assumptions, bits } = this.#settings;
     const status = explains ? outcome.status : inFamily(outcome.status, outcome.origin, statusFamily);
-    if (!explains) this.#last = { status, origin: outcome.origin, text: outcome.text };
+    const result: CallResult = { status, origin: outcome.origin, text: outcome.text, stray: outcome.stray };
+    if (!explains) this.#last = result;
     if (call.sockary !== null && opcode?.name === 'CHECK' && outcome.sockport !== undefined) {
       this.#lastReady.set(call.sockary.buffer, outcome.sockport);
     }
@@ -298,7 +358,7 @@ export class Job {
     }
     if (explains) frame.buffer?.writeReceived(outcome.received ?? NO_BYTES);
     else writeBack(frame, outcome, status);
-    return status;
+    return result;
   }
 
   /** Hex dumps of what a READ or WRITE moved; without the topic `data` secrets are replaced. */
@@ -339,12 +399,12 @@ function following(number: number): number {
   return number >= MAX_SOCKET_NUMBER ? 1 : number + 1;
 }
 
-function splitOptions(given: readonly (Argument | CallOptions)[]): {
-  args: readonly Argument[];
+function splitOptions(given: readonly (Argument | ListArgument | CallOptions)[]): {
+  args: readonly (Argument | ListArgument)[];
   signal: AbortSignal | undefined;
 } {
-  if (!given.some(isOptions)) return { args: given as readonly Argument[], signal: undefined };
-  const args: Argument[] = [];
+  if (!given.some(isOptions)) return { args: given as readonly (Argument | ListArgument)[], signal: undefined };
+  const args: (Argument | ListArgument)[] = [];
   let signal: AbortSignal | undefined;
   for (const argument of given) {
     if (isOptions(argument)) signal = argument.signal;
@@ -353,8 +413,8 @@ function splitOptions(given: readonly (Argument | CallOptions)[]): {
   return { args, signal };
 }
 
-function isOptions(argument: Argument | CallOptions): argument is CallOptions {
-  return typeof argument === 'object' && !isVariable(argument);
+function isOptions(argument: Argument | ListArgument | CallOptions): argument is CallOptions {
+  return typeof argument === 'object' && !isVariable(argument) && !Array.isArray(argument);
 }
 
 /** Makes a job. See {@link JobOptions}. */

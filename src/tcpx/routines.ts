@@ -28,6 +28,7 @@ import {
 } from './frame.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
 import type { JobSettings } from './options.ts';
+import type { Program } from './program.ts';
 import { CallError } from './status.ts';
 
 export interface Routine {
@@ -199,17 +200,37 @@ const TCPSRV: Routine = {
 export const ROUTINES: readonly Routine[] = [TCPX, TCPCLI, TCPSRV];
 
 const byName = new Map(ROUTINES.map((routine) => [routine.name, routine]));
+const programs = new Map<string, Program>();
+
+/** Makes XCALL know a routine that is built on TCPX. Call once per name, when the routine's module is loaded. */
+export function registerProgram(program: Program): void {
+  programs.set(program.name, program);
+}
+
+/** The names that XCALL knows. */
+export function routineNames(): string[] {
+  return [...byName.keys(), ...programs.keys()];
+}
+
+function plainName(name: string): string {
+  return name.toUpperCase().replace(/\.SB[RX]$/, '');
+}
+
+/** The program of a name, in any case; `.SBR` and `.SBX` may follow. Undefined when no program has this name. */
+export function programNamed(name: string): Program | undefined {
+  return programs.get(name) ?? programs.get(plainName(name));
+}
 
 /**
- * The routine of a name, in any case; `.SBR` and `.SBX` may follow.
+ * The opcode routine of a name, in any case; `.SBR` and `.SBX` may follow.
  *
  * @throws UsageError when there is none
  */
 export function routineNamed(name: string): Routine {
   if (name === 'TCPX') return TCPX;
-  const routine = byName.get(name.toUpperCase().replace(/\.SB[RX]$/, ''));
+  const routine = byName.get(plainName(name));
   if (routine === undefined) {
-    throw new UsageError(`XCALL ${name}: there is no such routine; there are ${[...byName.keys()].join(', ')}`);
+    throw new UsageError(`XCALL ${name}: there is no such routine; there are ${routineNames().join(', ')}`);
   }
   return routine;
 }

@@ -28,7 +28,10 @@ export function outcomeOf(error: unknown, assumptions: Assumptions): Outcome {
     return { status, origin: 'errno', text: error.message };
   }
   if (error instanceof CancelledError) return refused('ECANCELED', error.message);
-  if (error instanceof StrayBytesError) return refused('EBADMSG', error.message);
+  if (error instanceof StrayBytesError) {
+    const { count, head } = error;
+    return { ...refused('EBADMSG', error.message), stray: { count, head } };
+  }
   if (error instanceof CallError) return { status: assumptions.usageError, origin: 'tcpx', text: error.message };
   if (error instanceof UsageError) return refused('EINVAL', error.message);
   if (error instanceof EngineError) return refused('EOPNOTSUPP', error.message);

@@ -15,8 +15,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   native: ['core'],
   tls: ['core'],
   net: ['core', 'native', 'tls'],
-  starttls: ['ashell.def.ts', 'core', 'net', 'tls'],
-  tcpx: ['ashell.def.ts', 'core', 'basic', 'sync', 'native', 'net', 'tls', 'starttls'],
+  tcpx: ['ashell.def.ts', 'core', 'basic', 'sync', 'native', 'net', 'tls'],
+  starttls: ['ashell.def.ts', 'core', 'basic', 'net', 'tls', 'tcpx'],
   emailx: ['ashell.def.ts', 'core', 'basic', 'starttls', 'tls', 'tcpx'],
   cli: ['ashell.def.ts', 'core', 'basic', 'starttls', 'tls', 'tcpx', 'emailx'],
 };

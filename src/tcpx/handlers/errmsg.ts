@@ -1,23 +1,16 @@
 /** TCPOP_ERRMSG (11); reference tcpx §6.4. */
 import { encodeLatin1 } from '../../core/bytes.ts';
-import { type Call, type Outcome, type StatusOrigin, succeeded } from '../call.ts';
+import { type Call, type CallResult, type Outcome, succeeded } from '../call.ts';
 import { hasFlag } from '../flags.ts';
 import type { Runtime } from '../runtime.ts';
 import { type StatusFamily, statusText } from '../status.ts';
-
-/** What the job knows of its last status: its number in the job's family, whose number it is and what happened. */
-export interface LastStatus {
-  readonly status: number;
-  readonly origin: StatusOrigin;
-  readonly text: string;
-}
 
 /**
  * The text for a status. The job's own last status is explained by its origin, with what happened; any other by the
  * TLS library's table when the TLS bit is set (in flags, or in the fourth argument as a sample of A-Shell's has it),
  * else by the system's.
  */
-export function explainStatus(status: number, last: LastStatus | null, tlsBit: boolean, family: StatusFamily): string {
+export function explainStatus(status: number, last: CallResult | null, tlsBit: boolean, family: StatusFamily): string {
   if (last !== null && last.status === status && last.text !== '') return last.text;
   if (last !== null && last.status === status && last.origin === 'tcpx') return last.text;
   return statusText(status, last?.status === status ? last.origin : tlsBit ? 'tls' : 'errno', family);
@@ -27,7 +20,7 @@ export function explainStatus(status: number, last: LastStatus | null, tlsBit: b
 export function errmsgOutcome(
   call: Call,
   runtime: Pick<Runtime, 'bits'>,
-  last: LastStatus | null,
+  last: CallResult | null,
   family: StatusFamily,
 ): Outcome {
   const tlsBit = hasFlag(call.flags, runtime.bits.tls) || hasFlag(Math.max(0, call.sockport || 0), runtime.bits.tls);

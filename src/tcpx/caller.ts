@@ -1,0 +1,65 @@
+/** XCALLs made by an operation, in the mode that its own caller chose. */
+import { NEVER } from '../core/deadline.ts';
+import type { Op } from '../core/op.ts';
+import { promiseOp } from '../core/promise-op.ts';
+import type { CallResult } from './call.ts';
+import type { SocketFacts } from './facts.ts';
+import type { Argument, ListArgument } from './frame.ts';
+
+export type CallMode = 'sync' | 'async';
+
+/** Makes XCALLs on a job for an operation. Blocking or not is the business of whoever runs the operation. */
+export interface Caller {
+  /** The job's identity: what is remembered of its sockets may be kept in a WeakMap under it. */
+  readonly job: object;
+  readonly mode: CallMode;
+  /**
+   * Calls a routine; results are written to the variables. A cancelled operation ends the call with it.
+   *
+   * @throws UsageError only when there is no variable for STATUS, or no such routine
+   */
+  xcallOp(routine: string, ...args: Argument[]): Op<CallResult>;
+  /** What is known of a socket. Throws a UsageError when the job has no such socket. */
+  socket(number: number): SocketFacts;
+  /** A line for the job's trace; not made when nobody traces. */
+  note(line: () => string): void;
+}
+
+/** What a job lets its callers do. */
+interface Access {
+  call(routine: string, args: readonly (Argument | ListArgument)[]): CallResult;
+  callAsync(
+    routine: string,
+    args: readonly (Argument | ListArgument)[],
+    signal: AbortSignal | undefined,
+  ): Promise<CallResult>;
+  note(line: () => string): void;
+}
+
+export class JobCaller implements Caller {
+  readonly job: { socket(number: number): SocketFacts };
+  readonly mode: CallMode;
+  readonly #access: Access;
+
+  constructor(job: { socket(number: number): SocketFacts }, mode: CallMode, access: Access) {
+    this.job = job;
+    this.mode = mode;
+    this.#access = access;
+  }
+
+  *xcallOp(routine: string, ...args: Argument[]): Op<CallResult> {
+    if (this.mode === 'sync') return this.#access.call(routine, args);
+    const abort = new AbortController();
+    const result = yield* promiseOp(this.#access.callAsync(routine, args, abort.signal), NEVER, () => abort.abort());
+    if (result === 'timeout') throw new Error('a wait without a deadline has ended');
+    return result;
+  }
+
+  socket(number: number): SocketFacts {
+    return this.job.socket(number);
+  }
+
+  note(line: () => string): void {
+    this.#access.note(line);
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Routines that make XCALLs of their own, such as EMAILX: written once as an operation, run by the job in the mode of
+ * the call (docs/decisions/005).
+ */
+import { isVariable, type Variable } from '../basic/index.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Op } from '../core/op.ts';
+import type { CallResult } from './call.ts';
+import type { Caller } from './caller.ts';
+import type { Argument, ListArgument } from './frame.ts';
+
+/** A value for a by-reference argument. Arguments that are literals receive nothing. */
+export interface Output {
+  readonly argument: Argument | ListArgument | undefined;
+  readonly value: number | string;
+}
+
+export interface ProgramResult extends CallResult {
+  /** Written together at the end, STATUS after them. */
+  readonly outputs: readonly Output[];
+}
+
+export interface Program {
+  readonly name: string;
+  /** The index of the status parameter. */
+  readonly status: number;
+  /** Never throws but for a bug; a cancelled one ends with -125. */
+  runOp(caller: Caller, args: readonly (Argument | ListArgument)[]): Op<ProgramResult>;
+}
+
+/** Writes the results of a program; a literal receives nothing. */
+export function writeOutputs(outputs: readonly Output[]): void {
+  for (const { argument, value } of outputs) {
+    if (!isVariable(argument)) continue;
+    if (typeof value === 'number') argument.writeNumber(value);
+    else argument.writeString(value);
+  }
+}
+
+/** @throws UsageError when there is no variable for STATUS */
+export function programStatus(program: Program, args: readonly unknown[]): Variable {
+  const status = args[program.status];
+  if (isVariable(status)) return status;
+  throw new UsageError(
+    `XCALL ${program.name}: argument ${program.status + 1} must be a variable for STATUS, such as F(); ` +
+      'there is nowhere to report the result',
+  );
+}
