@@ -6,7 +6,14 @@
  */
 import { ERRNO, type ErrnoName } from './errno.ts';
 
-export type TcpxErrorCode = 'TCPX_USAGE' | 'TCPX_PROTOCOL' | 'TCPX_IO' | 'TCPX_TLS' | 'TCPX_CANCELLED' | 'TCPX_ENGINE';
+export type TcpxErrorCode =
+  | 'TCPX_USAGE'
+  | 'TCPX_PROTOCOL'
+  | 'TCPX_IO'
+  | 'TCPX_TLS'
+  | 'TCPX_CANCELLED'
+  | 'TCPX_ENGINE'
+  | 'TCPX_CHANNEL';
 
 export abstract class TcpxError extends Error {
   abstract readonly code: TcpxErrorCode;

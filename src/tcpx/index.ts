@@ -35,6 +35,8 @@ export type { EngineName } from '../net/endpoint.ts';
 export type { PeerCertificate, TlsInfo, VerifyResult } from '../tls/info.ts';
 export type { TlsOptions } from '../tls/settings.ts';
 export { ASSUMPTIONS, type Assumptions } from './assumptions.ts';
+export type { CallResult } from './call.ts';
+export type { Caller, CallMode } from './caller.ts';
 export { type EngineReport, type EngineRequest, engineReports } from './engines.ts';
 export type { SocketFacts } from './facts.ts';
 export type { Argument, ListArgument } from './frame.ts';

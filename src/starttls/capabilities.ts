@@ -1,0 +1,35 @@
+/** Lists of capabilities, whose entries begin with a keyword that is matched whole and in any case. */
+
+export interface Capabilities {
+  /** As the server listed them. */
+  readonly entries: readonly string[];
+  has(keyword: string): boolean;
+  /** What follows the keyword, in the words of the server; null when it is not listed. */
+  parameters(keyword: string): readonly string[] | null;
+}
+
+export function capabilitiesOf(entries: readonly string[]): Capabilities {
+  const byKeyword = new Map<string, readonly string[]>();
+  for (const entry of entries) {
+    // `AUTH=LOGIN` is how some old servers repeat `AUTH LOGIN`.
+    const [keyword = '', ...parameters] = entry.trim().split(/[ \t]+|(?<=^AUTH)=/i);
+    const name = keyword.toUpperCase();
+    byKeyword.set(name, [...(byKeyword.get(name) ?? []), ...parameters]);
+  }
+  return {
+    entries,
+    has: (keyword) => byKeyword.has(keyword.toUpperCase()),
+    parameters: (keyword) => byKeyword.get(keyword.toUpperCase()) ?? null,
+  };
+}
+
+/** Keywords that middle boxes and attackers leave behind where they have overwritten one. */
+const OVERWRITTEN = /^(?:X{4,}[A-Z]?|\*{4,}|_{4,})$/i;
+
+/** Why a list without `keyword` looks as if it had been there; null when it does not, or is there. */
+export function mutilated(entries: readonly string[], keyword: string): string | null {
+  const names = entries.map((entry) => entry.trim().split(/[ \t]+/)[0] ?? '');
+  if (names.some((name) => name.toUpperCase() === keyword)) return null;
+  const found = names.find((name) => OVERWRITTEN.test(name) || name.toUpperCase().includes(keyword));
+  return found === undefined ? null : `${JSON.stringify(found)} stands where ${keyword} could have been`;
+}

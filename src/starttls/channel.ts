@@ -1,0 +1,57 @@
+/**
+ * What a dialogue speaks over: bytes in, bytes out, and the one step that starts TLS.
+ *
+ * Channels stand on XCALLs (`xcall-channel.ts`), on a Node stream (`stream-channel.ts`) and, in tests, on a script.
+ */
+import type { Deadline } from '../core/deadline.ts';
+import { TcpxError } from '../core/errors.ts';
+import type { Op } from '../core/op.ts';
+import type { TlsInfo } from '../tls/info.ts';
+
+export type Role = 'client' | 'server';
+
+export interface Channel {
+  /** The facts of the session; null while the connection is in clear. */
+  readonly tls: TlsInfo | null;
+  /**
+   * What has arrived, at least one byte; an empty array at the end of the stream. With the deadline NOW it only looks.
+   * The bytes are good until the next call.
+   *
+   * @throws ChannelError
+   */
+  receiveOp(until: Deadline): Op<Uint8Array | 'timeout'>;
+  /** Sends all of it; 'timeout' when only a part or nothing went out before the deadline. */
+  sendOp(bytes: Uint8Array, until: Deadline): Op<'sent' | 'timeout'>;
+  /**
+   * Starts TLS. Refuses, and closes the connection, when plaintext is waiting that the dialogue has not read.
+   *
+   * @throws ChannelError, with what was waiting in `stray`
+   */
+  upgradeOp(role: Role, until: Deadline): Op<TlsInfo>;
+  /** Closes; harmless when closed already. */
+  closeOp(): Op<void>;
+}
+
+/** Plaintext that was waiting when TLS should have started: how many bytes, and the first of them. */
+export interface Stray {
+  readonly count: number;
+  readonly head: Uint8Array;
+}
+
+/** What failed: the system, the TLS library, or the order of calls. */
+export type Origin = 'errno' | 'tls' | 'tcpx';
+
+/** A transfer or an upgrade failed. `status` is what TCPX reports for it. */
+export class ChannelError extends TcpxError {
+  readonly code = 'TCPX_CHANNEL';
+  readonly status: number;
+  readonly origin: Origin;
+  readonly stray: Stray | null;
+
+  constructor(status: number, origin: Origin, message: string, stray: Stray | null = null) {
+    super(message);
+    this.status = status;
+    this.origin = origin;
+    this.stray = stray;
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * The client's way from clear text to TLS, the same for every dialect: policy, injection, deadlines and what comes of
+ * them. The ten rules of reference starttls-protocols §2 hold here or in the {@link Wire}, so that no dialect can forget one.
+ */
+import { CancelledError, ProtocolError } from '../core/errors.ts';
+import type { Op } from '../core/op.ts';
+import { GNUTLS_E } from '../tls/gnutls-errors.ts';
+import { ChannelError } from './channel.ts';
+import type { Dialect, Opening, Parties, Reply } from './dialect.ts';
+import { isUsable, type Negotiation, type Outcome, type Timings, type UpgradePolicy } from './negotiation.ts';
+import { DialogueError, type Wire } from './wire.ts';
+
+export interface NegotiateOptions {
+  /** Default `require`. */
+  readonly policy?: UpgradePolicy;
+  /** How long the connection took to make, in ms, for the timings. */
+  readonly connect?: number;
+  /** Whether to ask again inside TLS for what was said in clear. Default true. */
+  readonly renew?: boolean;
+}
+
+/** How long a refused server gets to take leave, in ms. */
+const LEAVE_PATIENCE = 500;
+
+/** What grows while the dialogue goes on. */
+interface Draft {
+  opening: Opening | null;
+  reply: Reply | null;
+  renewed: readonly string[] | null;
+  triggered: boolean;
+  stray: { count: number; head: Uint8Array } | null;
+  timings: { -readonly [name in keyof Timings]: Timings[name] };
+}
+
+/** Ends a negotiation early, with its outcome. */
+class Ended extends ProtocolError {
+  readonly outcome: Outcome;
+  constructor(outcome: Outcome, reason: string) {
+    super(reason);
+    this.outcome = outcome;
+  }
+}
+
+/**
+ * Speaks the dialect on a connection that has just been made, in clear or, when it is encrypted already, inside direct
+ * TLS. Whatever comes of it is a value; after an outcome that is not usable the connection is closed.
+ *
+ * @throws CancelledError, and what is a bug
+ */
+export function* negotiateOp(
+  dialect: Dialect,
+  wire: Wire,
+  parties: Parties,
+  { policy = 'require', connect, renew = true }: NegotiateOptions = {},
+): Op<Negotiation> {
+  const draft: Draft = {
+    opening: null,
+    reply: null,
+    renewed: null,
+    triggered: false,
+    stray: null,
+    timings: { connect: connect ?? null, open: null, request: null, handshake: null, renew: null },
+  };
+  let outcome: Outcome;
+  let reason = '';
+  let status = 0;
+  try {
+    outcome = yield* wire.encrypted
+      ? insideOp(dialect, wire, parties, draft)
+      : upgradeOp(dialect, wire, parties, policy, renew, draft);
+  } catch (error) {
+    if (error instanceof CancelledError) {
+      yield* wire.channel.closeOp();
+      throw error;
+    }
+    const failure = failureOf(error, wire);
+    ({ outcome, reason, status } = failure);
+    if (error instanceof DialogueError) draft.stray = error.stray;
+    if (failure.polite) yield* leaveOp(dialect, wire);
+    yield* wire.channel.closeOp();
+  }
+  const stray = draft.stray ?? wire.dropped;
+  const { opening } = draft;
+  return {
+    dialect: dialect.name,
+    outcome,
+    policy,
+    reason,
+    status,
+    greeting: opening?.greeting ?? '',
+    preTlsCapabilities: outcome === 'direct' ? [] : (opening?.capabilities ?? []),
+    postTlsCapabilities: outcome === 'direct' ? (opening?.capabilities ?? null) : draft.renewed,
+    trigger: draft.triggered ? dialect.client.trigger : null,
+    reply: draft.reply,
+    discardedBytes: stray?.count ?? 0,
+    discardedSample: Buffer.from(stray?.head ?? []).toString('hex'),
+    stateReset: outcome === 'upgraded' ? forgotten(opening) : [],
+    credentialsInClear: opening === null || outcome === 'direct' ? null : dialect.client.credentialsInClear(opening),
+    roundTrips: wire.roundTrips,
+    timings: draft.timings,
+    tls: isUsable(outcome) ? wire.channel.tls : null,
+  };
+}
+
+function* insideOp(dialect: Dialect, wire: Wire, parties: Parties, draft: Draft): Op<Outcome> {
+  draft.opening = yield* timedOp(wire, draft, 'open', dialect.client.openOp(wire, parties));
+  return 'direct';
+}
+
+function* upgradeOp(
+  dialect: Dialect,
+  wire: Wire,
+  parties: Parties,
+  policy: UpgradePolicy,
+  renew: boolean,
+  draft: Draft,
+): Op<Outcome> {
+  const { client } = dialect;
+  wire.awaitReply();
+  const opening = yield* timedOp(wire, draft, 'open', client.openOp(wire, parties));
+  draft.opening = opening;
+  const mayStayClear = policy !== 'require';
+  if (policy === 'never') return 'clear';
+  if (opening.obstacle !== null) {
+    if (mayStayClear) return 'clear';
+    throw new Ended(opening.obstacle, 'the server says that the user is logged in already, which forbids an upgrade');
+  }
+  if (opening.offer === 'missing') {
+    if (mayStayClear) return 'clear';
+    const what = `${dialect.title}: the server does not offer ${client.trigger}`;
+    throw opening.suspicion === null
+      ? new Ended('notOffered', what)
+      : new Ended('strippedSuspected', `${what}, and ${opening.suspicion}`);
+  }
+  draft.triggered = true;
+  const reply = yield* timedOp(wire, draft, 'request', client.requestOp(wire, parties));
+  draft.reply = reply;
+  if (!reply.accepted) {
+    if (mayStayClear) return 'clear';
+    throw new Ended('refused', `the server refuses ${client.trigger}: ${`${reply.code} ${reply.text}`.trim()}`);
+  }
+  yield* timedOp(wire, draft, 'handshake', wire.upgradeOp());
+  if (renew) draft.renewed = yield* timedOp(wire, draft, 'renew', client.renewOp(wire, parties));
+  return 'upgraded';
+}
+
+function* timedOp<T>(wire: Wire, draft: Draft, phase: keyof Timings, op: Op<T>): Op<T> {
+  const { clock } = wire.until;
+  const began = clock();
+  try {
+    return yield* op;
+  } finally {
+    draft.timings[phase] = clock() - began;
+  }
+}
+
+interface Failure {
+  readonly outcome: Outcome;
+  readonly reason: string;
+  readonly status: number;
+  /** Whether the connection is still in a state in which leave can be taken. */
+  readonly polite: boolean;
+}
+
+function failureOf(error: unknown, wire: Wire): Failure {
+  if (error instanceof Ended) return { outcome: error.outcome, reason: error.message, status: 0, polite: true };
+  if (error instanceof DialogueError) {
+    const { fault, message: reason } = error;
+    if (fault === 'malformed' && startsRecord(wire.head)) {
+      return { outcome: 'wrongMode', reason: 'this port expects TLS from the first byte', status: 0, polite: false };
+    }
+    return { outcome: fault, reason, status: 0, polite: fault === 'refused' };
+  }
+  if (error instanceof ChannelError) {
+    const { status, origin, message: reason } = error;
+    return { outcome: channelOutcome(status, origin), reason, status, polite: false };
+  }
+  throw error;
+}
+
+const TLS_OUTCOMES: ReadonlyMap<number, Outcome> = new Map([
+  [GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, 'unverified'],
+  [GNUTLS_E.CERTIFICATE_ERROR.code, 'unverified'],
+  [GNUTLS_E.TIMEDOUT.code, 'timeout'],
+  [GNUTLS_E.UNEXPECTED_PACKET.code, 'wrongMode'],
+  [GNUTLS_E.UNEXPECTED_PACKET_LENGTH.code, 'wrongMode'],
+  [GNUTLS_E.PREMATURE_TERMINATION.code, 'closed'],
+]);
+/** EAGAIN, ETIMEDOUT: Linux and Windows numbers. */
+const TIMEOUTS: ReadonlySet<number> = new Set([-11, -110, -10035, -10060]);
+
+/** The outcome that a STATUS of TCPX stands for. */
+export function channelOutcome(status: number, origin: ChannelError['origin']): Outcome {
+  if (origin === 'tls') return TLS_OUTCOMES.get(status) ?? 'handshake';
+  return TIMEOUTS.has(status) ? 'timeout' : 'closed';
+}
+
+/** TLS records begin with their type: 21 is an alert, 22 a handshake message; then comes version 3. */
+function startsRecord(head: Uint8Array): boolean {
+  return (head[0] === 21 || head[0] === 22) && head[1] === 3;
+}
+
+function* leaveOp(dialect: Dialect, wire: Wire): Op<void> {
+  try {
+    wire.awaitReply(LEAVE_PATIENCE);
+    yield* dialect.client.leaveOp(wire);
+  } catch (error) {
+    // The connection is closed either way.
+    if (!(error instanceof DialogueError || error instanceof ChannelError)) throw error;
+  }
+}
+
+function forgotten(opening: Opening | null): readonly string[] {
+  if (opening === null) return [];
+  const names: string[] = [];
+  if (opening.greeting !== '') names.push('greeting');
+  if (opening.capabilities.length > 0) names.push('capabilities');
+  return names;
+}

@@ -1,0 +1,59 @@
+/** The server's side of a connection, the same for every dialect: go-ahead, refusal of injected bytes, TLS, a new session. */
+import type { Op } from '../core/op.ts';
+import type { TlsInfo } from '../tls/info.ts';
+import type { Attack, Dialect, Session } from './dialect.ts';
+import { DialogueError, type Wire } from './wire.ts';
+
+export interface ServeOptions {
+  /** What the server calls itself. */
+  readonly host: string;
+  /** A deception to play on the client; null for an honest server. */
+  readonly attack?: Attack | null;
+}
+
+export interface Service {
+  /** Null when the client never got to TLS. */
+  readonly tls: TlsInfo | null;
+  /** How many commands were answered in clear, and inside TLS. */
+  readonly commandsInClear: number;
+  readonly commandsInTls: number;
+}
+
+/**
+ * Serves one connection until the client leaves. The wire's role is `server`; a connection that is encrypted already is
+ * direct TLS.
+ *
+ * @throws DialogueError injected for bytes behind the trigger (the connection is closed), timeout, malformed; ChannelError
+ */
+export function* serveOp(dialect: Dialect, wire: Wire, { host, attack = null }: ServeOptions): Op<Service> {
+  const { server } = dialect;
+  const begin = (): Session => ({ host, encrypted: wire.encrypted, attack, memory: new Map() });
+  const commands = { clear: 0, tls: 0 };
+  if (attack === 'silence') {
+    while ((yield* wire.anyOp()) !== null);
+    return { tls: null, commandsInClear: 0, commandsInTls: 0 };
+  }
+  let session = begin();
+  yield* server.greetOp(wire, session);
+  for (;;) {
+    const served = yield* server.commandOp(wire, session);
+    if (served.kind === 'closed') break;
+    if (session.encrypted) commands.tls += 1;
+    else commands.clear += 1;
+    if (served.kind === 'served') continue;
+    if (session.encrypted) throw new DialogueError('malformed', `${dialect.title}: an upgrade inside TLS`);
+    yield* wire.clearOp();
+    yield* wire.sendOp(withInjection(served.goAhead, server.injection, attack));
+    yield* wire.upgradeOp();
+    session = begin();
+    yield* server.renewedOp(wire, session);
+  }
+  return { tls: wire.channel.tls, commandsInClear: commands.clear, commandsInTls: commands.tls };
+}
+
+/** The go-ahead, and in the same segment what an attacker puts behind it. */
+function withInjection(goAhead: Uint8Array, injection: Uint8Array, attack: Attack | null): Uint8Array {
+  if (attack === 'inject-half-line') return Buffer.concat([goAhead, injection.subarray(0, injection.length >> 1)]);
+  const injects = attack === 'inject-line' || attack === 'inject-multiline';
+  return injects ? Buffer.concat([goAhead, injection]) : goAhead;
+}

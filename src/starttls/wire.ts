@@ -1,0 +1,308 @@
+/**
+ * A dialogue's end of a connection: lines and counted bytes on top of a {@link Channel}, with bounds and deadlines, and
+ * the one way to TLS. What was received but not yet read is never carried across an upgrade.
+ */
+import { asBuffer } from '../core/bytes.ts';
+import { type Deadline, NOW } from '../core/deadline.ts';
+import { ProtocolError, UsageError } from '../core/errors.ts';
+import type { Op } from '../core/op.ts';
+import type { TlsInfo } from '../tls/info.ts';
+import { type Channel, ChannelError, type Role, type Stray } from './channel.ts';
+
+/**
+ * Why a dialogue cannot go on. `timeout`: the peer was silent for too long. `closed`: it closed in the middle.
+ * `malformed`: what it said is not this protocol, or is longer than any peer needs. `injected`: it sent plaintext where
+ * only TLS may follow. `refused`: it said so.
+ */
+export type DialogueFault = 'timeout' | 'closed' | 'malformed' | 'injected' | 'refused';
+
+export class DialogueError extends ProtocolError {
+  readonly fault: DialogueFault;
+  /** With `injected`: what was waiting. */
+  readonly stray: Stray | null;
+
+  constructor(fault: DialogueFault, message: string, stray: Stray | null = null) {
+    super(message);
+    this.fault = fault;
+    this.stray = stray;
+  }
+}
+
+/** What passed, as the dialogue took it apart: a line without its end, or bytes. */
+export interface Exchange {
+  readonly from: Role;
+  readonly bytes: Uint8Array;
+  readonly encrypted: boolean;
+  /** True for credentials, which whoever shows the exchange replaces. */
+  readonly secret: boolean;
+}
+
+/** What to do with plaintext that waits where TLS should start. Either way none of it reaches the encrypted session. */
+export type InjectionPolicy = 'reject' | 'drop';
+
+export interface WireOptions {
+  /** The end of the whole dialogue. */
+  readonly until: Deadline;
+  /** The longest wait for one reply, and for one transfer to go out, in ms. Default: no limit beside `until`. */
+  readonly patience?: number;
+  /** Default `reject`. */
+  readonly injected?: InjectionPolicy;
+  /** Sees everything that passes. */
+  readonly observer?: ((exchange: Exchange) => void) | null;
+  /** Which end of the connection this is. Default `client`. */
+  readonly role?: Role;
+}
+
+/** The longest line that a peer may send, in bytes: far above RFC 5321's 512 and RFC 9051's advice of 8192. */
+const LONGEST_LINE = 16_384;
+/** How many of the bytes in the way of an upgrade are shown. */
+const STRAY_HEAD = 32;
+/** The most that is read away under the policy `drop`. */
+const MOST_DROPPED = 1_048_576;
+
+const LF = 10;
+const CR = 13;
+const EMPTY = Buffer.alloc(0);
+
+export class Wire {
+  readonly channel: Channel;
+  readonly role: Role;
+  readonly until: Deadline;
+  readonly #patience: number;
+  readonly #injected: InjectionPolicy;
+  readonly #observer: ((exchange: Exchange) => void) | null;
+  #unread: Buffer = EMPTY;
+  #ended = false;
+  #limit: Deadline;
+  /** Replies waited for so far: what a dialogue costs beyond its bytes. */
+  #turns = 0;
+  #sending = true;
+  #dropped: Stray | null = null;
+  #encrypted: boolean;
+  #head: Uint8Array = EMPTY;
+
+  constructor(channel: Channel, options: WireOptions) {
+    this.channel = channel;
+    this.#encrypted = channel.tls !== null;
+    this.role = options.role ?? 'client';
+    this.until = options.until;
+    this.#patience = options.patience ?? Number.POSITIVE_INFINITY;
+    this.#injected = options.injected ?? 'reject';
+    this.#observer = options.observer ?? null;
+    this.#limit = this.until.atMost(this.#patience);
+  }
+
+  get encrypted(): boolean {
+    return this.#encrypted;
+  }
+
+  /** How many times the dialogue had to wait for the other side after having said something. */
+  get roundTrips(): number {
+    return this.#turns;
+  }
+
+  /** The first bytes that were ever received, for telling what kind of peer this is. */
+  get head(): Uint8Array {
+    return this.#head;
+  }
+
+  /** What the policy `drop` has kept out of the session; null when there was nothing. */
+  get dropped(): Stray | null {
+    return this.#dropped;
+  }
+
+  /** Bytes received and not yet read by the dialogue. */
+  get unread(): number {
+    return this.#unread.length;
+  }
+
+  /** From now on the other side has the wire's patience, or `milliseconds`, for what is read next. */
+  awaitReply(milliseconds: number = this.#patience): void {
+    this.#limit = this.until.atMost(milliseconds);
+  }
+
+  /**
+   * A line as Latin-1 text, without its end. LF alone ends a line too, as all servers accept it.
+   *
+   * @throws DialogueError timeout, closed, or malformed when it is longer than `longest` bytes
+   */
+  *lineOp(longest: number = LONGEST_LINE): Op<string> {
+    const line = yield* this.#lineOrEndOp(longest);
+    if (line !== null) return line;
+    const what = this.#unread.length === 0 ? '' : ` after ${this.#unread.length} bytes of a line`;
+    throw new DialogueError('closed', `the ${this.#peer} closed the connection${what}`);
+  }
+
+  /** As {@link lineOp}; null when the other side has closed and nothing is left. */
+  *lineIfAnyOp(longest: number = LONGEST_LINE): Op<string | null> {
+    const line = yield* this.#lineOrEndOp(longest);
+    if (line === null && this.#unread.length > 0) return yield* this.lineOp(longest);
+    return line;
+  }
+
+  *#lineOrEndOp(longest: number): Op<string | null> {
+    let searched = 0;
+    for (;;) {
+      const end = this.#unread.indexOf(LF, searched);
+      if (end > longest || (end < 0 && this.#unread.length > longest)) {
+        throw new DialogueError('malformed', `the ${this.#peer} sent a line of more than ${longest} bytes`);
+      }
+      if (end >= 0) {
+        const last = end > 0 && this.#unread[end - 1] === CR ? end - 1 : end;
+        const line = this.#unread.subarray(0, last);
+        this.#unread = this.#unread.subarray(end + 1);
+        this.#note(this.#peer, line, false);
+        return line.toString('latin1');
+      }
+      searched = this.#unread.length;
+      if (!(yield* this.#moreOp())) return null;
+    }
+  }
+
+  /** Exactly `count` bytes, in memory of their own. */
+  *exactOp(count: number): Op<Uint8Array> {
+    yield* this.peekOp(count);
+    const bytes = Uint8Array.prototype.slice.call(this.#unread, 0, count);
+    this.#unread = this.#unread.subarray(count);
+    this.#note(this.#peer, bytes, false);
+    return bytes;
+  }
+
+  /** The next `count` bytes, which stay unread. Good until the next call. */
+  *peekOp(count: number): Op<Uint8Array> {
+    while (this.#unread.length < count) {
+      if (yield* this.#moreOp()) continue;
+      throw new DialogueError(
+        'closed',
+        `the ${this.#peer} closed the connection after ${this.#unread.length} of ${count} bytes`,
+      );
+    }
+    return this.#unread.subarray(0, count);
+  }
+
+  /** One chunk of whatever comes next, at least one byte; null at the end of the stream. In memory of its own. */
+  *anyOp(): Op<Uint8Array | null> {
+    if (this.#unread.length === 0 && !(yield* this.#moreOp())) return null;
+    const bytes = Uint8Array.prototype.slice.call(this.#unread);
+    this.#unread = EMPTY;
+    this.#note(this.#peer, bytes, false);
+    return bytes;
+  }
+
+  /** Gives bytes back that {@link anyOp} took: those behind the end of what was looked for. */
+  giveBack(bytes: Uint8Array): void {
+    this.#unread = Buffer.concat([bytes, this.#unread]);
+  }
+
+  /** Sends all of it. @throws DialogueError timeout when it did not go out in time */
+  *sendOp(data: string | Uint8Array, { secret = false }: { readonly secret?: boolean } = {}): Op<void> {
+    const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
+    this.#note(this.role, bytes, secret);
+    this.#sending = true;
+    if ((yield* this.channel.sendOp(bytes, this.until.atMost(this.#patience))) === 'timeout') {
+      throw new DialogueError('timeout', `the ${this.#peer} did not take ${bytes.length} bytes in time`);
+    }
+    this.awaitReply();
+  }
+
+  /** A command line: text that may come from a caller, so that CR, LF and NUL in it are refused. */
+  *commandOp(text: string, options: { readonly secret?: boolean } = {}): Op<void> {
+    requireOneLine(text);
+    yield* this.sendOp(`${text}\r\n`, options);
+  }
+
+  /**
+   * Starts TLS. As a client every byte behind the go-ahead is an injection; as a server those before it are, for which
+   * {@link clearOp} looks, since behind it a ClientHello may follow.
+   *
+   * @throws DialogueError injected; ChannelError when the handshake failed. The connection is closed then
+   */
+  *upgradeOp(): Op<TlsInfo> {
+    if (this.role === 'client') yield* this.clearOp();
+    try {
+      const info = yield* this.channel.upgradeOp(this.role, this.until);
+      this.#encrypted = true;
+      this.awaitReply();
+      return info;
+    } catch (error) {
+      if (error instanceof ChannelError && error.stray !== null) throw injected(error.stray, this.#peer);
+      throw error;
+    }
+  }
+
+  /** Refuses, or drops, what the other side has sent and the dialogue has not read. */
+  *clearOp(): Op<void> {
+    let found = yield* this.#takeWaitingOp();
+    if (found === null) return;
+    if (this.#injected === 'reject') {
+      yield* this.channel.closeOp();
+      throw injected(found, this.#peer);
+    }
+    for (;;) {
+      const more = yield* this.#takeWaitingOp();
+      if (more === null) break;
+      found = { count: found.count + more.count, head: found.head };
+      if (found.count > MOST_DROPPED) throw injected(found, this.#peer);
+    }
+    const before = this.#dropped;
+    this.#dropped = before === null ? found : { count: before.count + found.count, head: before.head };
+  }
+
+  *#takeWaitingOp(): Op<Stray | null> {
+    if (!this.#ended && !(yield* this.#moreOp(NOW)) && this.#unread.length === 0) return null;
+    if (this.#unread.length === 0) return null;
+    const stray: Stray = {
+      count: this.#unread.length,
+      head: Uint8Array.prototype.slice.call(this.#unread, 0, STRAY_HEAD),
+    };
+    this.#unread = EMPTY;
+    return stray;
+  }
+
+  /** Receives once. False at the end of the stream, and when there is nothing and `until` is NOW. */
+  *#moreOp(until: Deadline = this.#limit): Op<boolean> {
+    if (this.#ended) return false;
+    if (this.#sending && until !== NOW) {
+      this.#sending = false;
+      this.#turns += 1;
+    }
+    const chunk = yield* this.channel.receiveOp(until);
+    if (chunk === 'timeout') {
+      if (until === NOW) return false;
+      throw new DialogueError('timeout', `the ${this.#peer} did not answer in time`);
+    }
+    if (chunk.length === 0) {
+      this.#ended = true;
+      return false;
+    }
+    if (this.#head.length === 0) this.#head = Uint8Array.prototype.slice.call(chunk, 0, STRAY_HEAD);
+    // The channel's memory is good until its next call only.
+    this.#unread = this.#unread.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#unread, asBuffer(chunk)]);
+    return true;
+  }
+
+  get #peer(): Role {
+    return this.role === 'client' ? 'server' : 'client';
+  }
+
+  #note(from: Role, bytes: Uint8Array, secret: boolean): void {
+    this.#observer?.({ from, bytes, encrypted: this.#encrypted, secret });
+  }
+}
+
+function injected(stray: Stray, peer: Role): DialogueError {
+  const bytes = stray.count === 1 ? '1 byte' : `${stray.count} bytes`;
+  return new DialogueError(
+    'injected',
+    `the ${peer} sent ${bytes} of plaintext where only TLS may follow; nothing of it was used`,
+    stray,
+  );
+}
+
+/** @throws UsageError for text with CR, LF or NUL, which would end a command and begin another */
+export function requireOneLine(text: string): void {
+  const found = /[\r\n\0]/.exec(text);
+  if (found === null) return;
+  const name = { '\r': 'CR', '\n': 'LF', '\0': 'NUL' }[found[0]];
+  throw new UsageError(`a command cannot hold ${name} (at index ${found.index})`);
+}
