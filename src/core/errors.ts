@@ -13,7 +13,8 @@ export type TcpxErrorCode =
   | 'TCPX_TLS'
   | 'TCPX_CANCELLED'
   | 'TCPX_ENGINE'
-  | 'TCPX_CHANNEL';
+  | 'TCPX_CHANNEL'
+  | 'TCPX_EMAILX';
 
 export abstract class TcpxError extends Error {
   abstract readonly code: TcpxErrorCode;
