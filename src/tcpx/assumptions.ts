@@ -2,7 +2,7 @@
  * What the reference marks ASSUMED or UNKNOWN and a site may know better: one named value each, set by the job option
  * `assume`. The README's table is derived from this one.
  */
-import { UsageError } from '../core/errors.ts';
+import { type AssumptionTable, boolean, completeAssumptions, integer, oneOf } from '../core/assumption.ts';
 
 export interface Assumptions {
   readonly acceptTimer: 'ignored' | 'waits';
@@ -15,21 +15,7 @@ export interface Assumptions {
   readonly answerInFlags: boolean;
 }
 
-interface Assumption<T> {
-  readonly value: T;
-  readonly meaning: string;
-  readonly source: string;
-  readonly accepts: (value: unknown) => boolean;
-}
-
-const integer = (least: number, most: number) => (value: unknown) =>
-  Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
-const oneOf =
-  (...allowed: unknown[]) =>
-  (value: unknown) =>
-    allowed.includes(value);
-
-export const ASSUMPTIONS: { readonly [Name in keyof Assumptions]: Assumption<Assumptions[Name]> } = {
+export const ASSUMPTIONS: AssumptionTable<Assumptions> = {
   acceptTimer: {
     value: 'ignored',
     meaning:
@@ -77,23 +63,11 @@ export const ASSUMPTIONS: { readonly [Name in keyof Assumptions]: Assumption<Ass
     value: false,
     meaning: 'CHECK and CHKQTY put their answer into flags as well, as the description of 2003 has it',
     source: 'tcpx §3.4',
-    accepts: (value) => typeof value === 'boolean',
+    accepts: boolean,
   },
 };
 
-const names = Object.keys(ASSUMPTIONS) as (keyof Assumptions)[];
-
 /** Completes and checks a job's `assume` option. */
 export function parseAssumptions(given: Partial<Assumptions> = {}): Assumptions {
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(ASSUMPTIONS, name)) {
-      throw new UsageError(`assume.${name} is unknown; there are ${names.join(', ')}`);
-    }
-    const assumption = ASSUMPTIONS[name as keyof Assumptions];
-    if (!assumption.accepts(value)) {
-      throw new UsageError(`assume.${name} cannot be ${JSON.stringify(value)}: ${assumption.meaning}`);
-    }
-  }
-  const defaults = Object.fromEntries(names.map((name) => [name, ASSUMPTIONS[name].value]));
-  return Object.freeze({ ...defaults, ...given }) as Assumptions;
+  return completeAssumptions(ASSUMPTIONS, given, 'assume.');
 }
