@@ -2,6 +2,7 @@
 import { closeSync, createReadStream, openSync } from 'node:fs';
 import { builtInSymbols, loadAshellDef } from '../basic/index.ts';
 import { UsageError } from '../core/errors.ts';
+import { reasonOf } from '../core/reason.ts';
 import { parseTopics } from '../core/trace.ts';
 import type { EngineRequest } from '../tcpx/engines.ts';
 import { createJob } from '../tcpx/job.ts';
@@ -11,7 +12,6 @@ import { execute } from './execute.ts';
 import { EXIT, type Output } from './exit.ts';
 import { renderJson } from './json.ts';
 import { linesOf, linesOfOptions, type SourceLine, unreadable } from './lines.ts';
-import { reasonOf } from './reason.ts';
 import { renderText } from './render.ts';
 import type { CallReport, Report } from './report.ts';
 import { describeOrigin } from './scanner.ts';

@@ -1,6 +1,6 @@
 /** The lines of a script: UTF-8, of a bounded length, as they come. */
 import { UsageError } from '../core/errors.ts';
-import { reasonOf } from './reason.ts';
+import { reasonOf } from '../core/reason.ts';
 import { type Origin, ScriptError } from './scanner.ts';
 
 /** Bytes of the longest line; longer data comes from a file, with WRITE @file. */

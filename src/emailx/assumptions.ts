@@ -118,7 +118,7 @@ export const EMAILX_ASSUMPTIONS: AssumptionTable<EmailxAssumptions> = {
   fspecNative: {
     value: true,
     meaning:
-      'A-Shell’s option FSPECNATIVE: a filespec with `<>(){};=`, a blank, a tab or (without `[`) a comma is native',
+      'A-Shell’s option FSPECNATIVE: a filespec without `[` that has `<>(){};=`, a comma, a blank or a tab is native',
     source: 'emailx §16',
     accepts: boolean,
   },
