@@ -36,8 +36,11 @@ export interface Endpoint extends Source {
   readonly readAhead: ByteQueue;
   /** Reads 1 to `into.length` bytes; 0 at the end of the stream. `into` is not empty. */
   read(into: Uint8Array): Transfer;
-  /** Takes up to `from.length` bytes for sending. */
-  write(from: Uint8Array): Transfer;
+  /**
+   * Takes up to `from.length` bytes for sending. `whole` says that nobody waits to send the rest: all that {@link fits}
+   * has allowed is taken.
+   */
+  write(from: Uint8Array, whole?: boolean): Transfer;
   /** Whether a read would return at once. On TLS what has arrived is decrypted first. */
   probe(): Probe;
   /** Bytes that can be read without waiting. On TLS what has arrived is decrypted first. */

@@ -12,5 +12,11 @@ export const BACKGROUND_LINGER = 60_000;
 /** Most bytes handed to Node beyond what the kernel has taken, per socket of the Node engine. */
 export const WRITE_BEHIND_LIMIT = 64 * 1024;
 
+/**
+ * Most bytes of one WRITE that may not wait, handed to Node in one piece when nothing else is queued, so that it goes out
+ * whole or not at all: as much as Linux lets a send buffer grow to by default.
+ */
+export const WRITE_WHOLE_LIMIT = 4 * 1024 * 1024;
+
 /** Most connections that Node has accepted and the program has not, per listening socket of the Node engine. */
 export const UNACCEPTED_LIMIT = 1024;

@@ -16,7 +16,7 @@ import {
   WANT_READ,
   WANT_WRITE,
 } from './endpoint.ts';
-import { CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT } from './limits.ts';
+import { CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT, WRITE_WHOLE_LIMIT } from './limits.ts';
 import { Wakes } from './wakes.ts';
 
 export abstract class NodeStream implements Endpoint {
@@ -86,10 +86,11 @@ export abstract class NodeStream implements Endpoint {
     return WANT_READ;
   }
 
-  write(from: Uint8Array): Transfer {
+  write(from: Uint8Array, whole = false): Transfer {
     if (this.broken !== null) throw this.broken;
     if (this.stream.writableEnded || this.stream.destroyed) throw this.sendingEnded();
-    const room = WRITE_BEHIND_LIMIT - this.stream.writableLength;
+    const queued = this.stream.writableLength;
+    const room = (whole && queued === 0 ? WRITE_WHOLE_LIMIT : WRITE_BEHIND_LIMIT) - queued;
     if (room <= 0) return WANT_WRITE;
     // Node keeps the bytes until the kernel has taken them; the caller's variable may change before that.
     const chunk = Buffer.from(from.length <= room ? from : from.subarray(0, room));

@@ -62,7 +62,7 @@ export function* writeOp(endpoint: Endpoint, from: Uint8Array, until: Deadline):
   let sent = 0;
   try {
     while (sent < from.length) {
-      const count = endpoint.write(sent === 0 ? from : from.subarray(sent));
+      const count = endpoint.write(sent === 0 ? from : from.subarray(sent), until === NOW);
       if (count > 0) sent += count;
       else if (until === NOW || (yield* waitOp(endpoint, eventsOf(count), until)) === 'timeout') return sent;
     }

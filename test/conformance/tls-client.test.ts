@@ -294,6 +294,32 @@ behaviour(
 );
 
 behaviour(
+  {
+    ids: ['TLS-WRITE', 'WRITE-NONBLOCK-ALL-OR-NOTHING'],
+    title: 'a WRITE that may not wait goes out whole or not at all',
+    options,
+  },
+  async (bench) => {
+    const { x, status } = bench;
+    for (const size of [60_000, 300_000, MIB - 1]) {
+      const peer = await startPeer({ tls: {}, steps: [{ waitFor: 'read' }, { discard: 'end' }] });
+      const sock = await connected(bench, peer.port, TCPXFLG_TLS);
+      const piece = X(size);
+      let sent = 0;
+      while ((await x(TCPOP_WRITE, status, piece, sock, size + TCPXFLG_TLS)) !== -11) {
+        expect(status.value).toBe(size);
+        sent += size;
+        expect(sent).toBeLessThan(64 * MIB);
+      }
+      expect(sent).toBeGreaterThan(0);
+      await peer.release('read');
+      expect(await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS)).toBe(0);
+      expect((await peer.finished()).connections[0]).toMatchObject({ receivedBytes: sent, end: 'close-notify' });
+    }
+  },
+);
+
+behaviour(
   { ids: ['TLS-READ-TABLE'], title: 'would-block and an expired READ timer are -11 on TLS too', options },
   async (bench) => {
     const { x, status, buffer } = bench;

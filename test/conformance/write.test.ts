@@ -87,7 +87,7 @@ behaviour(
 behaviour(
   { ids: ['WRITE-NONBLOCK-ALL-OR-NOTHING', 'AUTO-CLOSE-NOT'], title: 'without waiting, to a peer that never reads' },
   async (bench) => {
-    for (const size of [4000, 16_384, 60_000]) {
+    for (const size of [4000, 16_384, 60_000, 100_000, 300_000, MIB]) {
       const peer = await startPeer({ steps: [{ waitFor: 'read' }, { discard: 'end' }] });
       const sock = await dial(bench, peer, 0);
       const data = X(size, fillPattern(size));
@@ -106,6 +106,21 @@ behaviour(
       expect(await bench.x(TCPOP_CLOSE, bench.status, '', sock)).toBe(0);
       expect((await peer.finished()).connections[0]?.receivedBytes).toBe(sent);
     }
+  },
+);
+
+behaviour(
+  { ids: ['WRITE-NONBLOCK-ALL-OR-NOTHING'], title: 'without waiting, more than any send buffer holds: a part' },
+  async (bench) => {
+    const peer = await startPeer({ steps: [{ waitFor: 'read' }, { discard: 'end' }] });
+    const sock = await dial(bench, peer, 0);
+    const size = 64 * MIB;
+    const sent = await bench.x(TCPOP_WRITE, bench.status, X(size), sock);
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThan(size);
+    await peer.release('read');
+    expect(await bench.x(TCPOP_CLOSE, bench.status, '', sock)).toBe(0);
+    expect((await peer.finished()).connections[0]?.receivedBytes).toBe(sent);
   },
 );
 
