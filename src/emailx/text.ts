@@ -20,3 +20,9 @@ export function quoted(text: string): string {
 export function trimmed(text: string): string {
   return text.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '');
 }
+
+/** Control characters of ASCII. Bytes from 0x80 to 0x9f are left alone: in UTF-8 they are parts of letters. */
+export function hasControl(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return /[\0-\x1f\x7f]/.test(text);
+}

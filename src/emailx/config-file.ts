@@ -1,0 +1,280 @@
+/**
+ * The configuration file: `item = value ; comment`, one directive a line, names in any case (reference emailx §6).
+ * Text is bytes as Latin-1. What a directive may hold is a table; what it means beside the call's arguments is
+ * `settings.ts`.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { UsageError } from '../core/errors.ts';
+import { reasonOf } from '../core/reason.ts';
+import { EmailxError } from './error.ts';
+import { Secret } from './secret.ts';
+import { hasControl, quoted, trimmed } from './text.ts';
+
+export type AuthMode = 'none' | 'plain' | 'login' | 'auto' | 'xoauth2' | 'cram-md5' | 'scram-sha-256';
+export type Security = 'none' | 'tls' | 'starttls';
+
+/** What the file says; blank or null where it says nothing. */
+export interface ConfigItems {
+  readonly addBcc: readonly string[];
+  readonly auth: AuthMode | null;
+  readonly connLock: boolean;
+  readonly domain: string;
+  readonly host: string;
+  readonly logFile: string;
+  readonly logLevel: number | null;
+  /** As written: perhaps encrypted, perhaps a list of decimals. */
+  readonly password: Secret;
+  readonly redirect: string;
+  readonly replyTo: string;
+  readonly returnAddress: string;
+  readonly secure: Security | null;
+  readonly secureHello: boolean;
+  readonly server: string;
+  readonly signature: string;
+  readonly username: string;
+  /** In units of the assumption `waitUnit`. */
+  readonly wait: number | null;
+}
+
+export interface ConfigFile {
+  readonly items: ConfigItems;
+  /** Items that do not exist, with the line they stand in. */
+  readonly ignored: readonly { readonly line: number; readonly item: string }[];
+}
+
+interface Directive<T> {
+  /** The name in the file. */
+  readonly item: string;
+  readonly values: string;
+  readonly effect: string;
+  /** @throws ValueError saying what the value should be */
+  readonly read: (value: string, before: T) => T;
+}
+
+class ValueError extends UsageError {}
+
+const AUTH_VALUES: Readonly<Record<string, AuthMode>> = {
+  PLAIN: 'plain',
+  LOGIN: 'login',
+  AUTO: 'auto',
+  '*': 'auto',
+  XOAUTH2: 'xoauth2',
+  'CRAM-MD5': 'cram-md5',
+  'SCRAM-SHA-256': 'scram-sha-256',
+  NONE: 'none',
+};
+const SECURE_VALUES: Readonly<Record<string, Security>> = {
+  TLS: 'tls',
+  SSL: 'tls',
+  STARTTLS: 'starttls',
+  NONE: 'none',
+  '0': 'none',
+};
+const LONGEST_WAIT = 86_400;
+const HIGHEST_LEVEL = 5;
+
+const text = (item: string, values: string, effect: string): Directive<string> => ({
+  item,
+  values,
+  effect,
+  read: (value) => value,
+});
+
+const number = (
+  item: string,
+  least: number,
+  most: number,
+  values: string,
+  effect: string,
+): Directive<number | null> => ({
+  item,
+  values,
+  effect,
+  read: (value) => {
+    const found = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    if (found >= least) return Math.min(found, most);
+    throw new ValueError(`is a whole number from ${least} to ${most}`);
+  },
+});
+
+function choice<T>(values: Readonly<Record<string, T>>): (value: string) => T {
+  return (value) => {
+    const found = Object.hasOwn(values, value.toUpperCase()) ? values[value.toUpperCase()] : undefined;
+    if (found === undefined) throw new ValueError(`is one of ${Object.keys(values).join(', ')}`);
+    return found;
+  };
+}
+
+/** Every directive of the file. The README's table is derived from this one. */
+export const DIRECTIVES: { readonly [Key in keyof ConfigItems]: Directive<ConfigItems[Key]> } = {
+  addBcc: {
+    item: 'ADDBCC',
+    values: 'an address',
+    effect: 'one more recipient whom the header does not show; may be repeated',
+    read: (value, before) => [...before, value],
+  },
+  auth: {
+    item: 'AUTH',
+    values: '`PLAIN`, `LOGIN`, `AUTO` or `*`, `XOAUTH2`, `CRAM-MD5`, `SCRAM-SHA-256`, `NONE`',
+    effect: 'authentication; without it only when the call has user name and password, then `AUTO`',
+    read: choice(AUTH_VALUES),
+  },
+  connLock: {
+    item: 'CONNLOCK',
+    values: '`1`, `0`',
+    effect: 'one session at a time on this machine; others wait up to WAIT',
+    read: choice({ 1: true, 0: false }),
+  },
+  domain: text('DOMAIN', 'a domain', 'appended as `@domain` to addresses that have none'),
+  host: text('HOST', 'a name', 'the name announced in EHLO; without it the name of this machine'),
+  logFile: text('LOGFILE', 'a filespec', 'the log, appended to'),
+  logLevel: number('LOGLVL', 0, HIGHEST_LEVEL, '`0` to `5`', 'how much is logged, see below'),
+  password: {
+    item: 'PASSWORD',
+    values: 'the password, encrypted or not, or its codes: `2, 65, 66`',
+    effect: 'used with AUTH when the call has no password',
+    read: (value) => new Secret(value),
+  },
+  redirect: text('REDIRECT', 'an address', 'all mail goes there instead; the header stays as it is'),
+  replyTo: text('REPLYTO', 'an address', 'adds `Reply-To: `'),
+  returnAddress: text('RTNADDR', 'an address', 'the sender when `from` is blank'),
+  secure: {
+    item: 'SECURE',
+    values: '`TLS` or `SSL`, `STARTTLS`, `NONE` or `0`',
+    effect: 'as EMF_TLS and EMF_STARTTLS, which win over it',
+    read: choice(SECURE_VALUES),
+  },
+  secureHello: {
+    item: 'SECUREHELLO',
+    values: '`0`, `N` or `F` turn it off',
+    effect: 'the second EHLO, after STARTTLS',
+    read: (value) => !/^(?:0|no?|f(?:alse)?)$/i.test(value),
+  },
+  server: text(
+    'SERVER',
+    'a name or address and perhaps `:port`; IPv6 as `[address]:port`',
+    'the SMTP server; port 25 without one',
+  ),
+  signature: text('SIGNATURE', 'a filespec', 'put after the body'),
+  username: text('USERNAME', 'a name', 'the SMTP user'),
+  wait: number('WAIT', 1, LONGEST_WAIT, 'seconds', 'how long the server may be silent'),
+};
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+const keyOfItem: ReadonlyMap<string, keyof ConfigItems> = new Map(
+  Object.entries(DIRECTIVES).map(([key, { item }]) => [item, key as keyof ConfigItems]),
+);
+
+/** The items of a file that says nothing. */
+export const NO_CONFIG: ConfigItems = Object.freeze({
+  addBcc: [],
+  auth: null,
+  connLock: false,
+  domain: '',
+  host: '',
+  logFile: '',
+  logLevel: null,
+  password: new Secret(''),
+  redirect: '',
+  replyTo: '',
+  returnAddress: '',
+  secure: null,
+  secureHello: true,
+  server: '',
+  signature: '',
+  username: '',
+  wait: null,
+});
+
+/** A later line wins over an earlier one, also with a blank value; only ADDBCC accumulates. */
+function readInto<Key extends keyof ConfigItems>(items: Writable<ConfigItems>, key: Key, value: string): void {
+  const directive: Directive<ConfigItems[Key]> = DIRECTIVES[key];
+  if (value !== '') items[key] = directive.read(value, items[key]);
+  else if (key !== 'addBcc') items[key] = NO_CONFIG[key];
+}
+
+/** Far more than any file needs; a wrong filespec must not load a mailbox. */
+const LARGEST = 2 ** 20;
+
+/**
+ * Reads and parses a configuration file. Blocks for as long as the disk takes.
+ *
+ * @throws EmailxError 77 when it is not there, 78 with the line and the reason when it is malformed
+ */
+export function readConfig(path: string, unknownItem: 'ignored' | 'refused'): ConfigFile {
+  let bytes: Uint8Array;
+  try {
+    bytes = contents(path);
+  } catch (cause) {
+    throw new EmailxError(
+      'configMissing',
+      `the configuration file ${quoted(path)} cannot be read: ${reasonOf(cause)}`,
+      { cause },
+    );
+  }
+  return parseConfig(bytes, path, unknownItem);
+}
+
+/** Bounded whatever it is, a growing file or a pipe. */
+function contents(path: string): Uint8Array {
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(LARGEST + 1);
+    let length = 0;
+    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+      count = readSync(fd, bytes, length, bytes.length - length, null);
+    }
+    if (length > LARGEST) throw new Error(`it has more than ${LARGEST} bytes`);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Parses the bytes of a configuration file. `name` is for messages, which never hold a value of PASSWORD.
+ *
+ * @throws EmailxError 78 with the line and the reason
+ */
+export function parseConfig(bytes: Uint8Array, name: string, unknownItem: 'ignored' | 'refused'): ConfigFile {
+  const wrong = (line: number, reason: string) =>
+    new EmailxError('badConfig', `the configuration file ${quoted(name)}, line ${line}: ${reason}`);
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    throw wrong(1, 'this is UTF-16; save it as plain text');
+  }
+  const items: Writable<ConfigItems> = { ...NO_CONFIG };
+  const ignored: { line: number; item: string }[] = [];
+  const content = Buffer.from(bytes)
+    .toString('latin1')
+    .replace(/^\xef\xbb\xbf/, '');
+  for (const [index, line] of content.split(/\r?\n/).entries()) {
+    const number = index + 1;
+    const directive = line.split(';', 1)[0] ?? '';
+    if (trimmed(directive) === '') continue;
+    const equals = directive.indexOf('=');
+    // A line without = may be a password; it is not shown.
+    if (equals < 0) throw wrong(number, "there is no '=': a line is 'item = value ; comment'");
+    const item = trimmed(directive.slice(0, equals)).toUpperCase();
+    const value = trimmed(directive.slice(equals + 1));
+    const key = keyOfItem.get(item);
+    if (key === undefined) {
+      if (!/^[A-Z][A-Z0-9_'.-]*$/.test(item)) throw wrong(number, "there is no item in front of the '='");
+      if (unknownItem === 'refused')
+        throw wrong(number, `there is no item ${item}; there are ${[...keyOfItem.keys()].join(', ')}`);
+      ignored.push({ line: number, item });
+      continue;
+    }
+    // An encrypted password may hold any byte.
+    if (key !== 'password' && hasControl(value.replaceAll('\t', ' '))) {
+      throw wrong(number, `${item} holds a control character`);
+    }
+    try {
+      readInto(items, key, value);
+    } catch (error) {
+      if (error instanceof ValueError) throw wrong(number, `${item} ${error.message}, not ${quoted(value)}`);
+      throw error;
+    }
+  }
+  return { items: Object.freeze(items), ignored };
+}

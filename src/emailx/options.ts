@@ -1,0 +1,36 @@
+/** The job option `emailx`, as a caller writes it and as the job keeps it. */
+import { UsageError } from '../core/errors.ts';
+import { type EmailxAssumptions, parseEmailxAssumptions } from './assumptions.ts';
+import { HostFiles, type HostFilesOptions } from './filespec.ts';
+
+export interface EmailxOptions {
+  /** What nobody knows of the original, where a site knows better, and what goes beyond it. */
+  readonly assume?: Partial<EmailxAssumptions>;
+  /** Devices and accounts of AMOS filespecs. */
+  readonly files?: HostFilesOptions;
+  /** How the log names this job; `node-` and the process's number without it. */
+  readonly jobName?: string;
+}
+
+export interface EmailxPolicy {
+  readonly assume: EmailxAssumptions;
+  readonly files: HostFiles;
+  readonly jobName: string;
+}
+
+const KNOWN: Readonly<Record<keyof EmailxOptions, true>> = { assume: true, files: true, jobName: true };
+
+/** @throws UsageError that names the option and what it may be */
+export function parseEmailxOptions(options: EmailxOptions = {}): EmailxPolicy {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(KNOWN, name)) {
+      throw new UsageError(`job option 'emailx.${name}' is unknown; there are ${Object.keys(KNOWN).join(', ')}`);
+    }
+  }
+  const assume = parseEmailxAssumptions(options.assume);
+  const jobName = options.jobName ?? `node-${process.pid}`;
+  if (!/^[\x21-\x7e]{1,40}$/.test(jobName)) {
+    throw new UsageError('emailx.jobName has 1 to 40 characters of ASCII without blanks');
+  }
+  return Object.freeze({ assume, files: new HostFiles(options.files ?? {}, assume), jobName });
+}

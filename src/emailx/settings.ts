@@ -1,0 +1,208 @@
+/**
+ * The settings of one call: its arguments and the configuration file merged, by the rule that a non-blank argument
+ * wins (reference emailx §2, §12, §13).
+ */
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { EMF_ALREADYOPEN, EMF_CLOSEONLY, EMF_OPENONLY, EMF_STARTTLS, EMF_TLS } from '../../ashell.def.ts';
+import type { EmailxAssumptions } from './assumptions.ts';
+import type { AuthMode, ConfigItems, Security } from './config-file.ts';
+import { EmailxError } from './error.ts';
+import { fromDecimal, openPassword } from './pwcrypt.ts';
+import { Secret } from './secret.ts';
+import { hasControl, quoted, trimmed } from './text.ts';
+
+/** The arguments of a call that a configuration can stand in for; blank where the call has none. */
+export interface CallSettings {
+  readonly opflags: number;
+  readonly from: string;
+  readonly signature: string;
+  readonly server: string;
+  readonly host: string;
+  readonly username: string;
+  /** Clear, encrypted, or a token. */
+  readonly password: string;
+}
+
+export interface ServerAddress {
+  /** A name or an IP address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Credentials {
+  readonly mode: Exclude<AuthMode, 'none'>;
+  readonly username: string;
+  /** In clear. */
+  readonly password: Secret;
+}
+
+/** What a call needs that opens a session. */
+export interface ConnectionSettings {
+  readonly server: ServerAddress;
+  /** The name to announce in EHLO. */
+  readonly helo: string;
+  readonly security: Security;
+  /** Whether EHLO is sent again after STARTTLS. */
+  readonly secureHello: boolean;
+  /** Null for no authentication. */
+  readonly credentials: Credentials | null;
+  /** Whether the session holds the system's lock. */
+  readonly connLock: boolean;
+}
+
+export interface EmailxSettings {
+  /** Null for a call that opens no session: what it would need is not looked at. */
+  readonly connection: ConnectionSettings | null;
+  /** Longest silence of the server, in ms. */
+  readonly wait: number;
+  /** The same for the reply to the end of the data. */
+  readonly finalWait: number;
+  /** The filespec of the log, blank for none, and its level from 0 to 5. */
+  readonly log: { readonly file: string; readonly level: number };
+  /** Filespec or text, blank for none. */
+  readonly signature: string;
+  /** The address of a Reply-To line; blank for none. */
+  readonly replyTo: string;
+  /** As written, without the domain: `addresses.ts` makes the envelope. Blank for the empty reverse-path. */
+  readonly sender: string;
+  readonly domain: string;
+  readonly redirect: string;
+  readonly addBcc: readonly string[];
+}
+
+const DEFAULT_PORT = 25;
+/** RFC 1035 §2.3.4. */
+const LONGEST_NAME = 255;
+
+/**
+ * Merges a call with its configuration into complete, frozen settings.
+ *
+ * @param items the configuration; NO_CONFIG without one
+ * @throws EmailxError 76 for a server that is missing or none, 78 for any other setting that cannot be used
+ */
+export function mergeSettings(call: CallSettings, items: ConfigItems, assume: EmailxAssumptions): EmailxSettings {
+  const wait = (items.wait ?? assume.wait) * assume.waitUnit;
+  const { domain } = items;
+  if (!isName(domain) && domain !== '') {
+    throw new EmailxError('badConfig', `DOMAIN ${quoted(domain)} is not a domain such as example.com`);
+  }
+  return Object.freeze({
+    connection: opensSession(call.opflags) ? connectionOf(call, items, assume) : null,
+    wait,
+    finalWait: Math.max(wait, assume.finalWait * 1000),
+    log: Object.freeze({
+      file: items.logFile,
+      level: items.logFile === '' ? 0 : (items.logLevel ?? assume.logLevel),
+    }),
+    signature: given(call.signature, items.signature),
+    replyTo: items.replyTo,
+    sender: given(call.from, items.returnAddress),
+    domain,
+    redirect: items.redirect,
+    addBcc: items.addBcc,
+  });
+}
+
+/** True unless the call works on an open session. OPENONLY with CLOSEONLY tries whether a session can be opened. */
+export function opensSession(opflags: number): boolean {
+  if ((opflags & EMF_ALREADYOPEN) !== 0) return false;
+  return (opflags & EMF_CLOSEONLY) === 0 || (opflags & EMF_OPENONLY) !== 0;
+}
+
+function connectionOf(call: CallSettings, items: ConfigItems, assume: EmailxAssumptions): ConnectionSettings {
+  const server = trimmed(given(call.server, items.server));
+  if (server === '') {
+    const remedy = "give it as the argument 'server' or as SERVER in the configuration file";
+    throw new EmailxError('noServer', `no SMTP server is named: ${remedy}`, { status: assume.missingServer });
+  }
+  return Object.freeze({
+    server: Object.freeze(parseServer(server)),
+    helo: heloName(trimmed(given(call.host, items.host))),
+    security: securityOf(call.opflags, items, assume),
+    secureHello: items.secureHello,
+    credentials: credentialsOf(call, items, assume),
+    connLock: items.connLock,
+  });
+}
+
+/** Blank is nothing, or blanks alone. */
+function given(argument: string, item: string): string {
+  return trimmed(argument) === '' ? item : argument;
+}
+
+/**
+ * A server as `name`, `name:port`, `address`, `[IPv6]` or `[IPv6]:port`; port 25 without one.
+ *
+ * @throws EmailxError 76
+ */
+export function parseServer(text: string): ServerAddress {
+  const wrong = (reason: string) =>
+    new EmailxError('badServer', `the server ${quoted(text)} ${reason}: write name, name:port or [IPv6]:port`);
+  if (isIP(text) !== 0) return { host: text, port: DEFAULT_PORT };
+  const [, bracketed, name = bracketed ?? '', digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(text) ?? [];
+  if (bracketed !== undefined && isIP(bracketed) !== 6) throw wrong('has no IPv6 address in its brackets');
+  if (bracketed === undefined && !isName(name)) throw wrong('is no host name or address');
+  const port = digits === undefined ? DEFAULT_PORT : Number(digits);
+  if (port < 1 || port > 65_535) throw wrong('has no port from 1 to 65535');
+  return { host: name, port };
+}
+
+/** Anything that can be one word of a command and no URL. Whether it exists is for the resolver to say. */
+function isName(text: string): boolean {
+  return text !== '' && text.length <= LONGEST_NAME && !hasControl(text) && !/[ /@<>[\]()"'\\,;:]/.test(text);
+}
+
+/** @throws EmailxError 78 */
+function heloName(host: string): string {
+  if (host === '') {
+    const own = hostname();
+    return /^[\x21-\x7e]{1,255}$/.test(own) ? own : 'localhost';
+  }
+  if (/^[\x21-\x7e]{1,255}$/.test(host)) return host;
+  const rule = 'a name or [address] of printable ASCII without blanks, 255 characters at most';
+  throw new EmailxError('badSetting', `the host ${quoted(host)} cannot be announced in EHLO: it is ${rule}`);
+}
+
+function securityOf(opflags: number, items: ConfigItems, assume: EmailxAssumptions): Security {
+  const tls = (opflags & EMF_TLS) !== 0;
+  const startTls = (opflags & EMF_STARTTLS) !== 0;
+  if (tls && startTls) return assume.tlsAndStartTls;
+  if (tls) return 'tls';
+  return startTls ? 'starttls' : (items.secure ?? 'none');
+}
+
+/**
+ * Both credentials without AUTH mean AUTO, but the password of the configuration counts only with AUTH
+ * (reference emailx §13).
+ */
+function credentialsOf(call: CallSettings, items: ConfigItems, assume: EmailxAssumptions): Credentials | null {
+  const { auth } = items;
+  if (auth === 'none') return null;
+  const username = given(call.username, items.username);
+  const own = trimmed(call.password) !== '';
+  const raw = own ? call.password : auth === null ? '' : items.password.reveal();
+  if (username === '' || raw === '') {
+    if (auth === null || assume.authIncomplete === 'skipped') return null;
+    const missing = username === '' ? 'user name' : 'password';
+    throw new EmailxError(
+      'authIncomplete',
+      `AUTH is set, but there is no ${missing}: give it in the call or the configuration`,
+    );
+  }
+  const mode = auth ?? 'auto';
+  const value = own || !assume.decimalPassword ? raw : (fromDecimal(raw) ?? raw);
+  // A token is never encrypted, and may be of any length and characters of base64.
+  const password = openPassword(value, username, assume.printedPassword && mode !== 'xoauth2');
+  checkCredential('user name', username, mode);
+  checkCredential('password', password, mode);
+  return Object.freeze({ mode, username, password: new Secret(password) });
+}
+
+/** NUL separates the parts of PLAIN, Control-A those of XOAUTH2; a line end is a token read with its line. */
+function checkCredential(what: string, value: string, mode: AuthMode): void {
+  const isBad = mode === 'xoauth2' ? hasControl(value) : /[\0\r\n]/.test(value);
+  if (!isBad) return;
+  const rule = mode === 'xoauth2' ? 'a control character, which XOAUTH2 cannot carry' : 'CR, LF or NUL';
+  throw new EmailxError('badSetting', `the ${what} holds ${rule}; perhaps it was read together with its line end`);
+}
