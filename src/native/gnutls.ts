@@ -73,6 +73,7 @@ export interface Gnutls {
   gnutls_session_is_resumed(session: Pointer): number;
   gnutls_session_get_flags(session: Pointer): number;
   // resumption
+  gnutls_session_get_id2(session: Pointer, datum: BigUint64Array): number;
   gnutls_session_get_data2(session: Pointer, datum: BigUint64Array): number;
   gnutls_session_set_data(session: Pointer, data: Uint8Array, size: number): number;
   gnutls_session_ticket_key_generate(key: BigUint64Array): number;
@@ -169,6 +170,7 @@ function bind(): Gnutls {
     gnutls_group_get_name: f('str gnutls_group_get_name(int group)'),
     gnutls_session_is_resumed: f('int gnutls_session_is_resumed(void *session)'),
     gnutls_session_get_flags: f('uint gnutls_session_get_flags(void *session)'),
+    gnutls_session_get_id2: f('int gnutls_session_get_id2(void *session, void *datum)'),
     gnutls_session_get_data2: f('int gnutls_session_get_data2(void *session, void *datum)'),
     gnutls_session_set_data: f('int gnutls_session_set_data(void *session, void *data, size_t size)'),
     gnutls_session_ticket_key_generate: f('int gnutls_session_ticket_key_generate(void *key)'),
@@ -196,6 +198,7 @@ function bindCiphersuite(f: (definition: string) => unknown): Gnutls['gnutls_cip
   }
 }
 
+export const GNUTLS_TLS1_2 = 4;
 export const GNUTLS_SERVER = 1;
 export const GNUTLS_CLIENT = 2;
 export const GNUTLS_NONBLOCK = 8;

@@ -1,5 +1,5 @@
 /** What GnuTLS can tell of a session, read out of C memory. */
-import type { Gnutls } from '../native/gnutls.ts';
+import { GNUTLS_SFLAGS_SESSION_TICKET, GNUTLS_TLS1_2, type Gnutls } from '../native/gnutls.ts';
 import { loadLibc, type Pointer } from '../native/libc.ts';
 import { groupName, type TlsInfo } from '../tls/info.ts';
 
@@ -50,6 +50,17 @@ export function requestedName(gnutls: Gnutls, session: Pointer): string | null {
   const length = new BigUint64Array([256n]);
   const code = gnutls.gnutls_server_name_get(session, name, length, new Int32Array(1), 0);
   return code < 0 ? null : Buffer.from(name.subarray(0, Number(length[0] ?? 0n))).toString('latin1');
+}
+
+/**
+ * Whether the server gave anything to resume the session by: a ticket, or up to TLS 1.2 an identifier. In TLS 1.3
+ * the identifier is an echo that says nothing.
+ */
+export function isResumable(gnutls: Gnutls, session: Pointer): boolean {
+  if ((gnutls.gnutls_session_get_flags(session) & GNUTLS_SFLAGS_SESSION_TICKET) !== 0) return true;
+  if (gnutls.gnutls_protocol_get_version(session) !== GNUTLS_TLS1_2) return false;
+  const datum = new BigUint64Array(2);
+  return gnutls.gnutls_session_get_id2(session, datum) === 0 && BigInt.asUintN(32, datum[1] ?? 0n) > 0n;
 }
 
 /** The session for a later resumption; null when GnuTLS has none to give. */

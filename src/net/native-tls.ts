@@ -17,7 +17,6 @@ import {
   GNUTLS_NO_SIGNAL,
   GNUTLS_NONBLOCK,
   GNUTLS_SERVER,
-  GNUTLS_SFLAGS_SESSION_TICKET,
   GNUTLS_SHUT_WR,
   type Gnutls,
   loadGnutls,
@@ -41,7 +40,7 @@ import {
   WANT_WRITE,
 } from './endpoint.ts';
 import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
-import { negotiated, peerChain, requestedName, resumptionData } from './gnutls-facts.ts';
+import { isResumable, negotiated, peerChain, requestedName, resumptionData } from './gnutls-facts.ts';
 import { withGnutlsLog } from './gnutls-log.ts';
 import { VerifyRequest, verifyReasons } from './gnutls-verify.ts';
 import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
@@ -413,7 +412,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   #keepSession(): void {
     if (this.#role !== 'client' || !this.#settings.resume || !this.#secure || this.#failure !== null) return;
-    if ((this.#gnutls.gnutls_session_get_flags(this.#session) & GNUTLS_SFLAGS_SESSION_TICKET) === 0) return;
+    if (!isResumable(this.#gnutls, this.#session)) return;
     const data = resumptionData(this.#gnutls, this.#session);
     if (data !== null) this.#settings.sessions.put(this.#sessionKey, { data });
   }

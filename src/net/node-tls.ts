@@ -80,9 +80,10 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     };
     const socket = tls.connect(options);
     socket.on('secureConnect', () => this.#handshakeDone());
-    // OpenSSL still takes the tickets of TLS 1.3 where it is told not to ask for any.
-    if (this.#settings.resume && keepsTickets(context)) {
+    if (this.#settings.resume) {
       socket.on('session', (ticket: Buffer) => {
+        // OpenSSL still takes the tickets of TLS 1.3 where it is told not to ask for any; TLS 1.2 then has identifiers.
+        if (!keepsTickets(context) && socket.getProtocol() !== 'TLSv1.2') return;
         this.#ticket = ticket;
         if (this.#secure) this.#keepSession();
       });

@@ -21,7 +21,7 @@ export class SessionCache {
   }
 
   /**
-   * Removes and returns a session: a TLS 1.3 ticket is used once (RFC 8446 §C.4). One of TLS 1.2 is good for many
+   * Removes and returns a session: a TLS 1.3 ticket is used once (RFC 8446 App. C.4). One of TLS 1.2 is good for many
    * connections and is put back when it has served, because the server does not send another.
    */
   take(peer: string): KeptSession | undefined {

@@ -3,25 +3,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { F, S } from 'tcpx';
 import {
-  TCPOP_ACCEPT,
   TCPOP_CHECK,
   TCPOP_CLOSE,
   TCPOP_CONNECT,
   TCPOP_ERRMSG,
   TCPOP_READ,
-  TCPOP_SHUTDOWN,
   TCPOP_WRITE,
-  TCPXFLG_ASYNC,
   TCPXFLG_BLOCK,
-  TCPXFLG_KEEPLISTEN,
-  TCPXFLG_LISTEN,
   TCPXFLG_TLS,
 } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
-import { cleanUpAfterAll, runProcess, startProcess, tempDir } from '../support/peer.ts';
+import { cleanUpAfterAll, runProcess, tempDir } from '../support/peer.ts';
 import { makePki, writePki } from '../support/pki.ts';
-import { type PeerTls, startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
+import { startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 
 const pki = await makePki();
 const dir = tempDir();
@@ -46,176 +41,6 @@ async function explain({ x, status }: Bench): Promise<string> {
   await x(TCPOP_ERRMSG, status, text, 0, TCPXFLG_TLS);
   return text.value;
 }
-
-/** CONNECTs, READs a byte (session tickets come before it) and CLOSEs; the facts of the session. */
-async function visit(bench: Bench, port: number, priority = '') {
-  const { x, status, buffer, job } = bench;
-  const sock = await connect(bench, port, priority);
-  expect(status.value, await explain(bench)).toBe(0);
-  const facts = job.socket(sock.value).tls;
-  expect(await x(TCPOP_READ, status, buffer, sock, 1 + TCPXFLG_TLS, LIMIT)).toBe(1);
-  expect(await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS)).toBe(0);
-  return facts;
-}
-
-for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-  const tls: PeerTls = { minVersion: version, maxVersion: version };
-  const steps = [{ send: 'x' }, { expectEnd: 'close-notify' }] as const;
-
-  behaviour(
-    { ids: ['TLS-RESUME'], title: `${version}: the second CONNECT resumes, the facts stay complete`, options },
-    async (bench) => {
-      const peer = await startPeer({ tls, count: 2, steps });
-      const visits = [await visit(bench, peer.port), await visit(bench, peer.port)];
-      expect(visits.map((facts) => facts?.resumed)).toEqual([false, true]);
-      for (const facts of visits) {
-        expect(facts).toMatchObject({
-          version,
-          verify: { result: 'verified', reasons: [] },
-          peer: { subject: 'CN=localhost' },
-        });
-        expect(facts?.suite).toBe(visits[0]?.suite);
-      }
-      const { connections } = await peer.finished();
-      expect(connections.map(({ secure }) => secure?.resumed)).toEqual([false, true]);
-    },
-  );
-
-  behaviour(
-    {
-      ids: ['TLS-RESUME'],
-      title: `${version}: tls.resume false does not`,
-      options: { tls: { ca: pki.ca, resume: false } },
-    },
-    async (bench) => {
-      const peer = await startPeer({ tls, count: 2, steps });
-      await visit(bench, peer.port);
-      expect((await visit(bench, peer.port))?.resumed).toBe(false);
-      await peer.finished();
-    },
-  );
-
-  behaviour(
-    {
-      ids: ['TLS-RESUME', 'TLS-PRIORITY'],
-      title: `${version}: nor does %NO_TICKETS, nor another priority string`,
-      options,
-    },
-    async (bench) => {
-      const peer = await startPeer({ tls, count: 4, steps });
-      await visit(bench, peer.port, 'NORMAL:%NO_TICKETS');
-      if (version === 'TLSv1.2') await visit(bench, peer.port, 'NORMAL:%NO_TICKETS');
-      else expect((await visit(bench, peer.port, 'NORMAL:%NO_TICKETS'))?.resumed).toBe(false);
-      await visit(bench, peer.port, 'NORMAL');
-      expect((await visit(bench, peer.port, 'NORMAL:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM'))?.resumed).toBe(false);
-      await peer.finished();
-    },
-  );
-
-  for (const resume of [true, false]) {
-    behaviour(
-      {
-        ids: ['TLS-RESUME', 'TLS-SERVER'],
-        title: `${version}: as a server with tls.resume ${resume}`,
-        options: { bind: '127.0.0.1', tls: { ...pki.good, resume } },
-      },
-      async (bench) => {
-        const { x, status, buffer, job, engine, mode } = bench;
-        const listener = F(0);
-        await x(TCPOP_ACCEPT, status, '', listener, TCPXFLG_LISTEN);
-        const { port } = job.socket(listener.value).local;
-        const session = join(dir, `${engine}-${mode}-${version}-${resume}.pem`);
-        const resumed: (boolean | undefined)[] = [];
-        for (const use of [
-          ['-sess_out', session],
-          ['-sess_in', session],
-        ]) {
-          if (!resume && use[0] === '-sess_in') break;
-          const args = [
-            's_client',
-            '-connect',
-            `127.0.0.1:${port}`,
-            '-CAfile',
-            files.ca,
-            `-tls${version.slice(4).replace('.', '_')}`,
-            '-ign_eof',
-            ...use,
-          ];
-          const client = await startProcess({ command: 'openssl', args });
-          const sock = F(listener.value);
-          await x(
-            TCPOP_ACCEPT,
-            status,
-            '',
-            sock,
-            TCPXFLG_BLOCK + TCPXFLG_ASYNC + TCPXFLG_KEEPLISTEN + TCPXFLG_TLS,
-            LIMIT,
-          );
-          expect(status.value, await explain(bench)).toBe(0);
-          resumed.push(job.socket(sock.value).tls?.resumed);
-          await x(TCPOP_WRITE, status, 'x', sock, 1 + TCPXFLG_TLS, LIMIT);
-          await x(TCPOP_SHUTDOWN, status, '', sock, 1 + TCPXFLG_TLS);
-          await x(TCPOP_READ, status, buffer, sock, TCPXFLG_TLS, LIMIT);
-          await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS);
-          await client.finished();
-          if (!resume) expect(client.output()).toMatch(/TLS session ticket hint|New, TLSv1/);
-        }
-        expect(resumed).toEqual(resume ? [false, true] : [false]);
-        await x(TCPOP_CLOSE, status, '', listener);
-      },
-    );
-  }
-}
-
-behaviour(
-  {
-    ids: ['TLS-RESUME'],
-    title: 'our client resumes with our server',
-    options: { bind: '127.0.0.1', tls: { ...pki.good, ca: pki.ca } },
-  },
-  async (bench) => {
-    if (bench.mode === 'sync') return;
-    const { x, status, job } = bench;
-    const client = bench.newJob(options);
-    const listener = F(0);
-    await x(TCPOP_ACCEPT, status, '', listener, TCPXFLG_LISTEN);
-    const { port } = job.socket(listener.value).local;
-    const resumed: unknown[] = [];
-    for (let visits = 0; visits < 2; visits += 1) {
-      const sock = F(listener.value);
-      const accepting = x(
-        TCPOP_ACCEPT,
-        status,
-        '',
-        sock,
-        TCPXFLG_BLOCK + TCPXFLG_ASYNC + TCPXFLG_KEEPLISTEN + TCPXFLG_TLS,
-        LIMIT,
-      );
-      const other = F(port);
-      const result = F();
-      expect(
-        await client.xcall.async(
-          'TCPX',
-          TCPOP_CONNECT,
-          result,
-          '',
-          other,
-          TCPXFLG_BLOCK + TCPXFLG_TLS,
-          LIMIT,
-          'localhost',
-        ),
-      ).toBe(0);
-      expect(await accepting).toBe(0);
-      await x(TCPOP_WRITE, status, 'x', sock, 1 + TCPXFLG_TLS, LIMIT);
-      expect(await client.xcall.async('TCPX', TCPOP_READ, result, S(10), other, TCPXFLG_TLS, LIMIT)).toBe(1);
-      resumed.push(client.socket(other.value).tls?.resumed, job.socket(sock.value).tls?.resumed);
-      await client.xcall.async('TCPX', TCPOP_CLOSE, result, '', other, TCPXFLG_TLS);
-      expect(await x(TCPOP_READ, status, S(10), sock, TCPXFLG_TLS, LIMIT)).toBe(0);
-      await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS);
-    }
-    expect(resumed).toEqual([false, false, true, true]);
-  },
-);
 
 behaviour(
   { ids: ['TLS-PRIORITY', 'TLS-PRIORITY-DEFAULT'], title: 'priority strings in the buffer of CONNECT', options },

@@ -28,4 +28,13 @@ export const DIVERGENCES = {
     reason: 'getEphemeralKeyInfo() of node:tls answers for clients only',
     proof: 'server-group.mjs',
   },
+  ticketRenewal: {
+    engine: 'node',
+    what:
+      'as a server of TLS 1.3 it gives no new ticket in a session that it resumed, so that a client that uses tickets once ' +
+      'makes a full handshake every other time',
+    reason:
+      'node:tls tells OpenSSL that every ticket it could open is still good, and has no option for another answer',
+    proof: 'ticket-renewal.mjs',
+  },
 } as const satisfies Record<string, Divergence>;
