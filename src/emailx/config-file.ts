@@ -196,6 +196,7 @@ function readInto<Key extends keyof ConfigItems>(items: Writable<ConfigItems>, k
 
 /** Far more than any file needs; a wrong filespec must not load a mailbox. */
 const LARGEST = 2 ** 20;
+const CHUNK = 16_384;
 
 /**
  * Reads and parses a configuration file. Blocks for as long as the disk takes.
@@ -220,13 +221,16 @@ export function readConfig(path: string, unknownItem: 'ignored' | 'refused'): Co
 function contents(path: string): Uint8Array {
   const fd = openSync(path, 'r');
   try {
-    const bytes = Buffer.alloc(LARGEST + 1);
+    const chunks: Uint8Array[] = [];
     let length = 0;
-    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
-      count = readSync(fd, bytes, length, bytes.length - length, null);
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(CHUNK);
+      const count = readSync(fd, chunk);
+      if (count === 0) return Buffer.concat(chunks, length);
+      length += count;
+      if (length > LARGEST) throw new Error(`it has more than ${LARGEST} bytes`);
+      chunks.push(chunk.subarray(0, count));
     }
-    if (length > LARGEST) throw new Error(`it has more than ${LARGEST} bytes`);
-    return bytes.subarray(0, length);
   } finally {
     closeSync(fd);
   }
@@ -245,36 +249,54 @@ export function parseConfig(bytes: Uint8Array, name: string, unknownItem: 'ignor
   }
   const items: Writable<ConfigItems> = { ...NO_CONFIG };
   const ignored: { line: number; item: string }[] = [];
-  const content = Buffer.from(bytes)
-    .toString('latin1')
-    .replace(/^\xef\xbb\xbf/, '');
+  const content = Buffer.from(bytes).toString('latin1').replace(UTF8_MARK, '');
   for (const [index, line] of content.split(/\r?\n/).entries()) {
     const number = index + 1;
-    const directive = line.split(';', 1)[0] ?? '';
-    if (trimmed(directive) === '') continue;
-    const equals = directive.indexOf('=');
-    // A line without = may be a password; it is not shown.
-    if (equals < 0) throw wrong(number, "there is no '=': a line is 'item = value ; comment'");
-    const item = trimmed(directive.slice(0, equals)).toUpperCase();
-    const value = trimmed(directive.slice(equals + 1));
-    const key = keyOfItem.get(item);
-    if (key === undefined) {
-      if (!/^[A-Z][A-Z0-9_'.-]*$/.test(item)) throw wrong(number, "there is no item in front of the '='");
-      if (unknownItem === 'refused')
-        throw wrong(number, `there is no item ${item}; there are ${[...keyOfItem.keys()].join(', ')}`);
-      ignored.push({ line: number, item });
-      continue;
-    }
-    // An encrypted password may hold any byte.
-    if (key !== 'password' && hasControl(value.replaceAll('\t', ' '))) {
-      throw wrong(number, `${item} holds a control character`);
-    }
     try {
-      readInto(items, key, value);
+      const unknown = readLine(line, items);
+      if (unknown === null) continue;
+      if (unknownItem === 'refused') {
+        throw new ValueError(`there is no item ${unknown}; there are ${[...keyOfItem.keys()].join(', ')}`);
+      }
+      ignored.push({ line: number, item: unknown });
     } catch (error) {
-      if (error instanceof ValueError) throw wrong(number, `${item} ${error.message}, not ${quoted(value)}`);
+      if (error instanceof ValueError) throw wrong(number, error.message);
       throw error;
     }
   }
   return { items: Object.freeze(items), ignored };
+}
+
+/** The byte order mark of UTF-8, as Latin-1. */
+const UTF8_MARK = /^\xef\xbb\xbf/;
+
+/**
+ * Reads one line into `items`. Returns the name of an item that does not exist, else null.
+ *
+ * @throws ValueError with the reason
+ */
+function readLine(line: string, items: Writable<ConfigItems>): string | null {
+  const directive = line.split(';', 1)[0] ?? '';
+  if (trimmed(directive) === '') return null;
+  const equals = directive.indexOf('=');
+  // Whatever such a line is, it may be a password: it is not shown.
+  if (equals < 0) throw new ValueError("there is no '='; a line is 'item = value ; comment'");
+  const item = trimmed(directive.slice(0, equals)).toUpperCase();
+  const value = trimmed(directive.slice(equals + 1));
+  const key = keyOfItem.get(item);
+  if (key === undefined) {
+    if (!/^[A-Z][A-Z0-9_'.-]*$/.test(item)) throw new ValueError("there is no item in front of the '='");
+    return item;
+  }
+  // An encrypted password may hold any byte.
+  if (key !== 'password' && hasControl(value.replaceAll('\t', ' '))) {
+    throw new ValueError(`${item} holds a control character`);
+  }
+  try {
+    readInto(items, key, value);
+  } catch (error) {
+    if (error instanceof ValueError) throw new ValueError(`${item} ${error.message}, not ${quoted(value)}`);
+    throw error;
+  }
+  return null;
 }
