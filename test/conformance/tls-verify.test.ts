@@ -2,6 +2,7 @@ import { createJob, F, S, UsageError } from 'tcpx';
 import { TCPOP_CLOSE, TCPOP_CONNECT, TCPOP_ERRMSG, TCPOP_READ, TCPXFLG_BLOCK, TCPXFLG_TLS } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
+import { DIVERGENCES } from '../support/divergences.ts';
 import { type IdentityName, makePki } from '../support/pki.ts';
 import { type PeerScript, startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 
@@ -53,6 +54,24 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       },
     );
   }
+}
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  behaviour(
+    {
+      ids: ['TLS-VERIFY'],
+      title: `${version}: a server that is refused learns it by an alert`,
+      options,
+      diverges: [DIVERGENCES.refusalAlert],
+    },
+    async (bench) => {
+      const tls = { identity: pki.unknownIssuer, minVersion: version, maxVersion: version };
+      const { peer } = await visit(bench, 'unknownIssuer', 'localhost', { tls });
+      expect(bench.status.value).toBe(-348);
+      const { connections } = await peer.outcome();
+      expect(connections[0]?.error).toMatch(/ALERT_(BAD_CERTIFICATE|UNKNOWN_CA)/);
+    },
+  );
 }
 
 behaviour(

@@ -28,6 +28,13 @@ export const DIVERGENCES = {
     reason: 'getEphemeralKeyInfo() of node:tls answers for clients only',
     proof: 'server-group.mjs',
   },
+  refusalAlert: {
+    engine: 'node',
+    what: "who refuses the peer's certificate closes without an alert that says so, once its own handshake is over",
+    reason:
+      'node:tls has OpenSSL accept every certificate, looks at it afterwards, and has no call that sends an alert',
+    proof: 'refusal-alert.mjs',
+  },
   ticketRenewal: {
     engine: 'node',
     what:
