@@ -1,8 +1,7 @@
-// The servers of the interop tests come up and speak with the tools that everybody trusts. What fails here is the
-// fault of the helpers or of the installation, not of the code under test.
+// The TLS tools of the interop tests come up and speak with each other. What fails here is the fault of the helpers or
+// of the installation, not of the code under test.
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Dovecot, type Postfix, startDovecot, startPostfix } from '../support/mail-servers.ts';
 import { cleanUpAfterAll, interop, tempDir } from '../support/peer.ts';
 import { type PkiPaths, writePki } from '../support/pki.ts';
 import { runGnutlsCli, runOpensslClient, startGnutlsServ, startOpensslServer } from '../support/tls-tools.ts';
@@ -16,70 +15,6 @@ cleanUpAfterAll();
 
 // No line anchors where s_client prints: it writes session tickets and data into each other.
 const verified = /Verif(y return code: 0 \(ok\)|ication: OK)/;
-
-interop('postfix', ['postfix', 'openssl', 'root'], () => {
-  let server: Postfix;
-  beforeAll(async () => {
-    server = await startPostfix(pki);
-    return () => server.stop();
-  });
-
-  it('upgrades by STARTTLS and takes mail', async () => {
-    const mail = [
-      'EHLO client.example',
-      'MAIL FROM:<ann@example.com>',
-      'RCPT TO:<bob@example.com>',
-      'DATA',
-      'Subject: test',
-      '',
-      'text',
-      '.',
-      'QUIT',
-      '',
-    ];
-    const args = ['-starttls', 'smtp', '-crlf', '-quiet', '-ign_eof'];
-    const result = await runOpensslClient({ pki, port: server.submissionPort, args, input: mail.join('\n') });
-    expect(result.output, server.log()).toMatch(/250 2\.0\.0 Ok: queued[\s\S]*221 2\.0\.0 Bye/);
-    await expect.poll(server.log, { timeout: 5000 }).toMatch(/relay=none, .*status=sent/);
-  });
-
-  it('speaks TLS from the first byte on the other port', async () => {
-    const args = ['-crlf', '-ign_eof'];
-    const result = await runOpensslClient({ pki, port: server.smtpsPort, args, input: 'QUIT\n' });
-    expect(result.output, server.log()).toMatch(verified);
-    expect(result.output).toMatch(/220 localhost ESMTP/);
-  });
-});
-
-interop('dovecot', ['dovecot', 'openssl', 'root'], () => {
-  let server: Dovecot;
-  beforeAll(async () => {
-    server = await startDovecot(pki);
-    return () => server.stop();
-  });
-
-  it.each([
-    ['imap', 'imapPort', ['-starttls', 'imap']],
-    ['imaps', 'imapsPort', []],
-  ] as const)('logs in by %s', async (_name, port, starttls) => {
-    const input = `a LOGIN ${server.user} ${server.password}\nb SELECT INBOX\nc LOGOUT\n`;
-    const args = [...starttls, '-crlf', '-ign_eof'];
-    const result = await runOpensslClient({ pki, port: server[port], args, input });
-    expect(result.output, server.log()).toMatch(verified);
-    expect(result.output, server.log()).toMatch(/a OK[\s\S]*b OK[\s\S]*c OK/);
-  });
-
-  it.each([
-    ['pop3', 'pop3Port', ['-starttls', 'pop3']],
-    ['pop3s', 'pop3sPort', []],
-  ] as const)('logs in by %s', async (_name, port, starttls) => {
-    const input = `USER ${server.user}\nPASS ${server.password}\nSTAT\nQUIT\n`;
-    const args = [...starttls, '-crlf', '-ign_eof'];
-    const result = await runOpensslClient({ pki, port: server[port], args, input });
-    expect(result.output, server.log()).toMatch(verified);
-    expect(result.output, server.log()).toMatch(/\+OK Logged in\.\s+\+OK 0 0\s+\+OK Logging out/);
-  });
-});
 
 interop('gnutls-serv', ['gnutls-serv', 'gnutls-cli', 'openssl'], () => {
   it.each([

@@ -3,11 +3,14 @@
 // A synchronous XCALL blocks its thread, so whatever it talks to lives in another process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { toolPath } from './tools.ts';
+
+export { interop, interopRequired, requireTool, type Tool, toolPath, tools } from './tools.ts';
 
 export interface ProcessOptions {
   readonly command: string;
@@ -61,9 +64,6 @@ export interface RunningProcess {
 }
 
 const defaultDeadline = 15_000;
-
-/** Directories of system daemons are searched too: a user's PATH often lacks them. */
-const searchPath = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
 
 const running = new Set<Child>();
 process.once('exit', () => {
@@ -335,74 +335,6 @@ export function withFreePort<T>(start: (port: number) => Promise<T>): Promise<T>
   return withFreePorts(1, (port = 0) => start(port));
 }
 
-/** The tools of the interop tests and the Debian packages that hold them. `root` is not installed but become. */
-export const tools = {
-  openssl: 'openssl',
-  'gnutls-serv': 'gnutls-bin',
-  'gnutls-cli': 'gnutls-bin',
-  certtool: 'gnutls-bin',
-  postfix: 'postfix',
-  dovecot: 'dovecot-imapd dovecot-pop3d',
-  root: '',
-} as const;
-
-export type Tool = keyof typeof tools;
-
-/** True when interop must not be skipped, as in CI. */
-export const interopRequired: boolean = process.env.TCPX_INTEROP === 'required';
-
-/** Absolute path of a program, if there is one. */
-export function toolPath(name: string): string | undefined {
-  if (name.includes('/')) return name;
-  for (const directory of searchPath) {
-    const path = join(directory || '.', name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not here: the next directory.
-    }
-  }
-  return undefined;
-}
-
-/**
- * Whether a program is installed. When it is not, says which package has it; with TCPX_INTEROP=required
- * that is an error.
- */
-export function requireTool(name: string, debianPackage: string): boolean {
-  if (toolPath(name) !== undefined) return true;
-  const message = `${name} not found, apt-get install ${debianPackage}`;
-  if (interopRequired) throw new Error(message);
-  process.stderr.write(`${message}\n`);
-  return false;
-}
-
-/**
- * A `describe` that needs tools. Where one is missing the suite is skipped, loudly; with TCPX_INTEROP=required
- * it fails instead.
- */
-export function interop(name: string, needed: readonly Tool[], suite: () => void): void {
-  const reason = needed.map(lack).find((text) => text !== undefined);
-  if (reason === undefined) {
-    describe(name, suite);
-    return;
-  }
-  if (interopRequired) {
-    describe(name, () => {
-      it('has its tools', () => expect.unreachable(reason));
-    });
-    return;
-  }
-  process.stderr.write(`SKIPPED interop "${name}": ${reason}\n`);
-  describe.skip(`${name} (${reason})`, suite);
-}
-
-function lack(tool: Tool): string | undefined {
-  if (tool === 'root') return process.getuid?.() === 0 ? undefined : 'must run as root';
-  return toolPath(tool) === undefined ? `${tool} not found, apt-get install ${tools[tool]}` : undefined;
-}
-
 /** Number of open descriptors of this process. Linux only; elsewhere always 0, so that differences are 0 too. */
 export function openDescriptors(): number {
   try {
@@ -420,6 +352,13 @@ process.once('exit', removeDirectories);
 export function tempDir(prefix = 'tcpx-'): string {
   const directory = mkdtempSync(join(tmpdir(), prefix));
   directories.add(directory);
+  return directory;
+}
+
+/** As `tempDir`, for servers whose unprivileged parts enter it as other users. */
+export function publicDirectory(prefix: string): string {
+  const directory = tempDir(prefix);
+  chmodSync(directory, 0o755);
   return directory;
 }
 
