@@ -35,6 +35,14 @@ export interface Exchange {
   readonly encrypted: boolean;
   /** True for credentials, which whoever shows the exchange replaces. */
   readonly secret: boolean;
+  /** True for the contents that a dialogue carries, such as a message, as opposed to what it says. */
+  readonly bulk: boolean;
+}
+
+/** What is sent, beyond its bytes. Both are false by default. */
+export interface SendOptions {
+  readonly secret?: boolean;
+  readonly bulk?: boolean;
 }
 
 /** What to do with plaintext that waits where TLS should start. Either way none of it reaches the encrypted session. */
@@ -151,7 +159,7 @@ export class Wire {
         const last = end > 0 && this.#unread[end - 1] === CR ? end - 1 : end;
         const line = this.#unread.subarray(0, last);
         this.#unread = this.#unread.subarray(end + 1);
-        this.#note(this.#peer, line, false);
+        this.#heard(line);
         return line.toString('latin1');
       }
       searched = this.#unread.length;
@@ -164,7 +172,7 @@ export class Wire {
     yield* this.peekOp(count);
     const bytes = Uint8Array.prototype.slice.call(this.#unread, 0, count);
     this.#unread = this.#unread.subarray(count);
-    this.#note(this.#peer, bytes, false);
+    this.#heard(bytes);
     return bytes;
   }
 
@@ -185,7 +193,7 @@ export class Wire {
     if (this.#unread.length === 0 && !(yield* this.#moreOp())) return null;
     const bytes = Uint8Array.prototype.slice.call(this.#unread);
     this.#unread = EMPTY;
-    this.#note(this.#peer, bytes, false);
+    this.#heard(bytes);
     return bytes;
   }
 
@@ -195,9 +203,9 @@ export class Wire {
   }
 
   /** Sends all of it. @throws DialogueError timeout when it did not go out in time */
-  *sendOp(data: string | Uint8Array, { secret = false }: { readonly secret?: boolean } = {}): Op<void> {
+  *sendOp(data: string | Uint8Array, { secret = false, bulk = false }: SendOptions = {}): Op<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
-    this.#note(this.role, bytes, secret);
+    this.#observer?.({ from: this.role, bytes, encrypted: this.#encrypted, secret, bulk });
     this.#sending = true;
     if ((yield* this.channel.sendOp(bytes, this.until.atMost(this.#patience))) === 'timeout') {
       throw new DialogueError('timeout', `the ${this.#peer} did not take ${bytes.length} bytes in time`);
@@ -206,9 +214,15 @@ export class Wire {
   }
 
   /** A command line: text that may come from a caller, so that CR, LF and NUL in it are refused. */
-  *commandOp(text: string, options: { readonly secret?: boolean } = {}): Op<void> {
+  *commandOp(text: string, options: SendOptions = {}): Op<void> {
     requireOneLine(text);
     yield* this.sendOp(`${text}\r\n`, options);
+  }
+
+  /** Command lines that go out together, for protocols that allow it. */
+  *commandsOp(lines: readonly string[]): Op<void> {
+    for (const line of lines) requireOneLine(line);
+    yield* this.sendOp(lines.map((line) => `${line}\r\n`).join(''));
   }
 
   /**
@@ -285,8 +299,8 @@ export class Wire {
     return this.role === 'client' ? 'server' : 'client';
   }
 
-  #note(from: Role, bytes: Uint8Array, secret: boolean): void {
-    this.#observer?.({ from, bytes, encrypted: this.#encrypted, secret });
+  #heard(bytes: Uint8Array): void {
+    this.#observer?.({ from: this.#peer, bytes, encrypted: this.#encrypted, secret: false, bulk: false });
   }
 }
 

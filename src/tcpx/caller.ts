@@ -1,5 +1,6 @@
 /** XCALLs made by an operation, in the mode that its own caller chose. */
 import { NEVER } from '../core/deadline.ts';
+import type { ErrnoName } from '../core/errno.ts';
 import type { Op } from '../core/op.ts';
 import { promiseOp } from '../core/promise-op.ts';
 import type { CallResult } from './call.ts';
@@ -21,8 +22,8 @@ export interface Caller {
   xcallOp(routine: string, ...args: Argument[]): Op<CallResult>;
   /** What is known of a socket. Throws a UsageError when the job has no such socket. */
   socket(number: number): SocketFacts;
-  /** A line for the job's trace; not made when nobody traces. */
-  note(line: () => string): void;
+  /** The STATUS of a system error, in the job's number family. */
+  errnoStatus(name: ErrnoName): number;
 }
 
 /** What a job lets its callers do. */
@@ -33,7 +34,7 @@ interface Access {
     args: readonly (Argument | ListArgument)[],
     signal: AbortSignal | undefined,
   ): Promise<CallResult>;
-  note(line: () => string): void;
+  errnoStatus(name: ErrnoName): number;
 }
 
 export class JobCaller implements Caller {
@@ -59,7 +60,7 @@ export class JobCaller implements Caller {
     return this.job.socket(number);
   }
 
-  note(line: () => string): void {
-    this.#access.note(line);
+  errnoStatus(name: ErrnoName): number {
+    return this.#access.errnoStatus(name);
   }
 }

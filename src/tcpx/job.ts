@@ -25,12 +25,12 @@ import { runtimeSync, runtimeTask } from './host.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
 import { type JobOptions, type JobSettings, parseJobOptions } from './options.ts';
 import { type Program, type ProgramResult, programStatus, writeOutputs } from './program.ts';
-import { programNamed, type Routine, routineNamed } from './routines.ts';
+import { checkPrograms, programNamed, type Routine, routineNamed } from './routines.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
 import { SecretFilter } from './secrets.ts';
 import { memberNumbers } from './sockary.ts';
 import { MAX_SOCKET_NUMBER, SocketTable } from './sockets.ts';
-import { inFamily, outcomeOf, refused } from './status.ts';
+import { errnoStatus, inFamily, outcomeOf, refused } from './status.ts';
 import { callLine, hexDump } from './trace-line.ts';
 import type { CallAnswer, Question } from './worker-protocol.ts';
 
@@ -78,6 +78,7 @@ export class Job {
   readonly #tracer: Tracer;
   readonly #secrets = new Map<number, SecretFilter>();
   readonly #lastReady = new WeakMap<ArrayBufferLike, number>();
+  readonly #policies = new Map<Program, object>();
   #worker: WorkerSide | null = null;
   #last: CallResult | null = null;
   #nextNumber = 1;
@@ -86,6 +87,9 @@ export class Job {
   /** @throws UsageError, EngineError */
   constructor(options: JobOptions = {}) {
     this.#settings = parseJobOptions(options);
+    checkPrograms(this.#settings.programs).forEach((program) => {
+      this.#policyOf(program);
+    });
     const { engine, reason } = chooseEngine(this.#settings.engine);
     this.#engine = engine;
     this.engineReason = reason;
@@ -158,9 +162,7 @@ export class Job {
     return new JobCaller(this, mode, {
       call: (routine, args) => this.#call(routine, args),
       callAsync: (routine, args, signal) => this.#callAsync(routine, args, signal),
-      note: (line) => {
-        if (this.#tracer.calls) this.#tracer.line(line());
-      },
+      errnoStatus: (name) => inFamily(errnoStatus(name), 'errno', this.#settings.statusFamily),
     });
   }
 
@@ -197,7 +199,7 @@ export class Job {
   #callProgram(program: Program, args: readonly (Argument | ListArgument)[]): CallResult {
     const started = performance.now();
     const status = programStatus(program, args);
-    const result = runSync(program.runOp(this.caller('sync'), args), sleeper);
+    const result = runSync(program.runOp(this.caller('sync'), args, this.#policyOf(program)), sleeper);
     return this.#finishProgram(program, status, result, started);
   }
 
@@ -208,11 +210,20 @@ export class Job {
   ): Promise<CallResult> {
     const started = performance.now();
     const status = programStatus(program, args);
-    const result = await runAsync(program.runOp(this.caller('async'), args), signal);
+    const result = await runAsync(program.runOp(this.caller('async'), args, this.#policyOf(program)), signal);
     return this.#finishProgram(program, status, result, started);
   }
 
-  #finishProgram(program: Program, status: Variable, result: ProgramResult, started: number): CallResult {
+  #policyOf(program: Program): object {
+    let policy = this.#policies.get(program);
+    if (policy === undefined) {
+      policy = program.parseOptions(this.#settings.programs[program.name]);
+      this.#policies.set(program, policy);
+    }
+    return policy;
+  }
+
+  #finishProgram(program: Program, status: Variable | null, result: ProgramResult, started: number): CallResult {
     const { outputs, ...last } = result;
     this.#last = last;
     if (this.#tracer.calls) {
@@ -220,7 +231,7 @@ export class Job {
       this.#tracer.line(`${program.name} = ${last.status}${text} <${(performance.now() - started).toFixed(3)} ms>`);
     }
     writeOutputs(outputs);
-    status.writeNumber(last.status);
+    status?.writeNumber(last.status);
     return last;
   }
 

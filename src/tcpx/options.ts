@@ -31,6 +31,8 @@ export interface JobOptions {
   readonly symbols?: string | SymbolSet;
   /** What nobody knows of the original, where a site knows better. */
   readonly assume?: Partial<Assumptions>;
+  /** Options of the routines that are built on TCPX, by their names. */
+  readonly programs?: Readonly<Record<string, unknown>>;
 }
 
 export interface JobSettings {
@@ -45,6 +47,7 @@ export interface JobSettings {
   readonly bits: FlagBits;
   /** A site's opcode numbers to ours; null when they are the same. */
   readonly opcodes: ReadonlyMap<number, number> | null;
+  readonly programs: Readonly<Record<string, unknown>>;
 }
 
 const KNOWN: Readonly<Record<keyof JobOptions, true>> = {
@@ -57,6 +60,7 @@ const KNOWN: Readonly<Record<keyof JobOptions, true>> = {
   bind: true,
   symbols: true,
   assume: true,
+  programs: true,
 };
 
 /** @throws UsageError that names the option and what it may be */
@@ -78,6 +82,7 @@ export function parseJobOptions(options: JobOptions = {}, environment: NodeJS.Pr
     assumptions: parseAssumptions(options.assume),
     bits: symbols === undefined ? FLAG_BITS : flagBitsOf(symbols),
     opcodes: symbols === undefined ? null : opcodeNumbers(symbols),
+    programs: Object.freeze({ ...options.programs }),
   });
 }
 

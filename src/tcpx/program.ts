@@ -20,12 +20,14 @@ export interface ProgramResult extends CallResult {
   readonly outputs: readonly Output[];
 }
 
-export interface Program {
+export interface Program<Policy extends object = object> {
   readonly name: string;
-  /** The index of the status parameter. */
+  /** The index of the status parameter. A call with fewer arguments has no such variable; STATUS is its result only. */
   readonly status: number;
+  /** Checks the job's options for this routine, once per job. @throws UsageError */
+  parseOptions(given: unknown): Policy;
   /** Never throws but for a bug; a cancelled one ends with -125. */
-  runOp(caller: Caller, args: readonly (Argument | ListArgument)[]): Op<ProgramResult>;
+  runOp(caller: Caller, args: readonly (Argument | ListArgument)[], policy: Policy): Op<ProgramResult>;
 }
 
 /** Writes the results of a program; a literal receives nothing. */
@@ -37,10 +39,15 @@ export function writeOutputs(outputs: readonly Output[]): void {
   }
 }
 
-/** @throws UsageError when there is no variable for STATUS */
-export function programStatus(program: Program, args: readonly unknown[]): Variable {
+/**
+ * The variable for STATUS; null in a call too short to have one.
+ *
+ * @throws UsageError when something else stands in its place
+ */
+export function programStatus(program: Program, args: readonly unknown[]): Variable | null {
   const status = args[program.status];
   if (isVariable(status)) return status;
+  if (args.length <= program.status) return null;
   throw new UsageError(
     `XCALL ${program.name}: argument ${program.status + 1} must be a variable for STATUS, such as F(); ` +
       'there is nowhere to report the result',

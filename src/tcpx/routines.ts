@@ -207,6 +207,15 @@ export function registerProgram(program: Program): void {
   programs.set(program.name, program);
 }
 
+/** The programs that options are given for. @throws UsageError for options of a program that is not there */
+export function checkPrograms(options: Readonly<Record<string, unknown>>): Program[] {
+  return Object.keys(options).map((name) => {
+    const program = programs.get(name);
+    if (program === undefined) throw new UsageError(`options for '${name}': there is no such routine`);
+    return program;
+  });
+}
+
 /** The names that XCALL knows. */
 export function routineNames(): string[] {
   return [...byName.keys(), ...programs.keys()];
