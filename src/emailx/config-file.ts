@@ -53,23 +53,27 @@ interface Directive<T> {
 
 class ValueError extends UsageError {}
 
-const AUTH_VALUES: Readonly<Record<string, AuthMode>> = {
-  PLAIN: 'plain',
-  LOGIN: 'login',
-  AUTO: 'auto',
-  '*': 'auto',
-  XOAUTH2: 'xoauth2',
-  'CRAM-MD5': 'cram-md5',
-  'SCRAM-SHA-256': 'scram-sha-256',
-  NONE: 'none',
-};
-const SECURE_VALUES: Readonly<Record<string, Security>> = {
-  TLS: 'tls',
-  SSL: 'tls',
-  STARTTLS: 'starttls',
-  NONE: 'none',
-  '0': 'none',
-};
+const AUTH_VALUES: ReadonlyMap<string, AuthMode> = new Map([
+  ['PLAIN', 'plain'],
+  ['LOGIN', 'login'],
+  ['AUTO', 'auto'],
+  ['*', 'auto'],
+  ['XOAUTH2', 'xoauth2'],
+  ['CRAM-MD5', 'cram-md5'],
+  ['SCRAM-SHA-256', 'scram-sha-256'],
+  ['NONE', 'none'],
+]);
+const SECURE_VALUES: ReadonlyMap<string, Security> = new Map([
+  ['TLS', 'tls'],
+  ['SSL', 'tls'],
+  ['STARTTLS', 'starttls'],
+  ['NONE', 'none'],
+  ['0', 'none'],
+]);
+const LOCK_VALUES: ReadonlyMap<string, boolean> = new Map([
+  ['1', true],
+  ['0', false],
+]);
 const LONGEST_WAIT = 86_400;
 const HIGHEST_LEVEL = 5;
 
@@ -97,10 +101,10 @@ const number = (
   },
 });
 
-function choice<T>(values: Readonly<Record<string, T>>): (value: string) => T {
+function choice<T>(values: ReadonlyMap<string, T>): (value: string) => T {
   return (value) => {
-    const found = Object.hasOwn(values, value.toUpperCase()) ? values[value.toUpperCase()] : undefined;
-    if (found === undefined) throw new ValueError(`is one of ${Object.keys(values).join(', ')}`);
+    const found = values.get(value.toUpperCase());
+    if (found === undefined) throw new ValueError(`is one of ${[...values.keys()].join(', ')}`);
     return found;
   };
 }
@@ -123,7 +127,7 @@ export const DIRECTIVES: { readonly [Key in keyof ConfigItems]: Directive<Config
     item: 'CONNLOCK',
     values: '`1`, `0`',
     effect: 'one session at a time on this machine; others wait up to WAIT',
-    read: choice({ 1: true, 0: false }),
+    read: choice(LOCK_VALUES),
   },
   domain: text('DOMAIN', 'a domain', 'appended as `@domain` to addresses that have none'),
   host: text('HOST', 'a name', 'the name announced in EHLO; without it the name of this machine'),

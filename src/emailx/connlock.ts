@@ -11,6 +11,7 @@
  * highest is never removed, so a number is never used twice; a late one who links a number that had been removed
  * finds a higher one and steps back. A process is known by its number and its start, as numbers are used again.
  */
+import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -122,7 +123,7 @@ function numbersIn(directory: string): number[] {
 }
 
 function take(directory: string, number: number): ConnLock | null {
-  const draft = join(directory, `draft.${process.pid}.${nextDraft++}`);
+  const draft = join(directory, `draft.${randomUUID()}`);
   // Written before it gets its name, so that nobody sees a lock without its owner.
   const fd = openSync(draft, 'wx');
   let taken = false;
@@ -143,8 +144,6 @@ function take(directory: string, number: number): ConnLock | null {
   for (const other of numbersIn(directory)) if (other < number - 1) removeOld(join(directory, `lock.${other}`));
   return new ConnLock(fd);
 }
-
-let nextDraft = 1;
 
 /** False when somebody else was faster. */
 function linked(draft: string, name: string): boolean {
