@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ConfigItems, DIRECTIVES, NO_CONFIG, parseConfig, readConfig } from '../../src/emailx/config-file.ts';
-import { EmailxError } from '../../src/emailx/error.ts';
 import { cleanUpAfterAll, tempDir } from '../support/peer.ts';
+import { refusal } from '../support/refusal.ts';
 
 cleanUpAfterAll();
 
@@ -15,16 +15,6 @@ const parse = (text: string, unknownItem: 'ignored' | 'refused' = 'ignored') =>
 function said(text: string): Partial<ConfigItems> {
   const blank: Readonly<Record<string, unknown>> = { ...NO_CONFIG };
   return Object.fromEntries(Object.entries(parse(text).items).filter(([key, value]) => value !== blank[key]));
-}
-
-function refusal(run: () => unknown): EmailxError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof EmailxError) return error;
-    throw error;
-  }
-  throw new Error('nothing was refused');
 }
 
 describe('a directive', () => {
