@@ -14,12 +14,13 @@ export interface Channel {
   /** The facts of the session; null while the connection is in clear. */
   readonly tls: TlsInfo | null;
   /**
-   * What has arrived, at least one byte; an empty array at the end of the stream. With the deadline NOW it only looks.
-   * The bytes are good until the next call.
+   * What has arrived, at least one byte and at most `most`; an empty array at the end of the stream. With the deadline
+   * NOW it only looks. What lies behind `most` bytes stays in the connection, where an upgrade finds it: a ClientHello
+   * may be among it. The bytes are good until the next call.
    *
    * @throws ChannelError
    */
-  receiveOp(until: Deadline): Op<Uint8Array | 'timeout'>;
+  receiveOp(until: Deadline, most?: number): Op<Uint8Array | 'timeout'>;
   /** Sends all of it; 'timeout' when only a part or nothing went out before the deadline. */
   sendOp(bytes: Uint8Array, until: Deadline): Op<'sent' | 'timeout'>;
   /**

@@ -4,6 +4,7 @@
  * policy, injection and TLS.
  */
 import type { Op } from '../core/op.ts';
+import type { Role } from './channel.ts';
 import type { Wire } from './wire.ts';
 
 /** Who speaks, and to whom. */
@@ -102,8 +103,8 @@ export interface Dialect {
   readonly name: string;
   readonly title: string;
   readonly spec: string;
-  /** Schemes of URLs in which the connection begins in clear, and with TLS at once. */
-  readonly scheme: string;
+  /** Schemes of URLs in which the connection begins in clear, and with TLS at once; null where there is no such thing. */
+  readonly scheme: string | null;
   readonly directScheme: string | null;
   /** The port where TLS is asked for; null where none is assigned. */
   readonly port: number | null;
@@ -114,6 +115,10 @@ export interface Dialect {
   readonly alpnOnUpgrade: boolean;
   /** What has to be asked or said again after TLS, in words. */
   readonly redo: string;
+  /** Whether the service is a domain, which may be on a host of another name: `xmpp://domain@host`. */
+  readonly addressesDomain?: boolean;
+  /** One exchange in words, for protocols whose messages are not text. Never throws, whatever the bytes are. */
+  readonly describe?: (from: Role, bytes: Uint8Array) => string;
   readonly client: ClientDialogue;
   readonly server: ServerDialogue;
 }

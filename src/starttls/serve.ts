@@ -33,6 +33,7 @@ export function* serveOp(dialect: Dialect, wire: Wire, { host, attack = null }: 
     while ((yield* wire.anyOp()) !== null);
     return { tls: null, commandsInClear: 0, commandsInTls: 0 };
   }
+  if (attack === 'drip') wire.sendInSegments(1);
   let session = begin();
   yield* server.greetOp(wire, session);
   for (;;) {
@@ -42,8 +43,10 @@ export function* serveOp(dialect: Dialect, wire: Wire, { host, attack = null }: 
     else commands.clear += 1;
     if (served.kind === 'served') continue;
     if (session.encrypted) throw new DialogueError('malformed', `${dialect.title}: an upgrade inside TLS`);
-    yield* wire.clearOp();
-    yield* wire.sendOp(withInjection(served.goAhead, server.injection, attack));
+    const { goAhead } = served;
+    // Where nothing is to be said, a ClientHello may be there already; the channel tells it from plaintext.
+    if (goAhead.length > 0 || wire.unread > 0) yield* wire.clearOp();
+    yield* wire.sendOp(withInjection(goAhead, server.injection, attack));
     yield* wire.upgradeOp();
     session = begin();
     yield* server.renewedOp(wire, session);

@@ -88,6 +88,7 @@ export class Wire {
   #dropped: Stray | null = null;
   #encrypted: boolean;
   #head: Uint8Array = EMPTY;
+  #segment = Number.POSITIVE_INFINITY;
 
   constructor(channel: Channel, options: WireOptions) {
     this.channel = channel;
@@ -176,10 +177,13 @@ export class Wire {
     return bytes;
   }
 
-  /** The next `count` bytes, which stay unread. Good until the next call. */
+  /**
+   * The next `count` bytes, which stay unread. Good until the next call. No more than these are taken from the channel, so
+   * that a ClientHello may follow them at once.
+   */
   *peekOp(count: number): Op<Uint8Array> {
     while (this.#unread.length < count) {
-      if (yield* this.#moreOp()) continue;
+      if (yield* this.#moreOp(this.#limit, count - this.#unread.length)) continue;
       throw new DialogueError(
         'closed',
         `the ${this.#peer} closed the connection after ${this.#unread.length} of ${count} bytes`,
@@ -205,12 +209,22 @@ export class Wire {
   /** Sends all of it. @throws DialogueError timeout when it did not go out in time */
   *sendOp(data: string | Uint8Array, { secret = false, bulk = false }: SendOptions = {}): Op<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
+    if (bytes.length === 0) return;
     this.#observer?.({ from: this.role, bytes, encrypted: this.#encrypted, secret, bulk });
     this.#sending = true;
-    if ((yield* this.channel.sendOp(bytes, this.until.atMost(this.#patience))) === 'timeout') {
-      throw new DialogueError('timeout', `the ${this.#peer} did not take ${bytes.length} bytes in time`);
+    const limit = this.until.atMost(this.#patience);
+    for (let sent = 0; sent < bytes.length; sent += this.#segment) {
+      const part = this.#segment < bytes.length ? bytes.subarray(sent, sent + this.#segment) : bytes;
+      if ((yield* this.channel.sendOp(part, limit)) === 'timeout') {
+        throw new DialogueError('timeout', `the ${this.#peer} did not take ${bytes.length} bytes in time`);
+      }
     }
     this.awaitReply();
+  }
+
+  /** From now on sends at most so many bytes at a time, to try the patience of the other side. */
+  sendInSegments(bytes: number): void {
+    this.#segment = bytes;
   }
 
   /** A command line: text that may come from a caller, so that CR, LF and NUL in it are refused. */
@@ -274,13 +288,13 @@ export class Wire {
   }
 
   /** Receives once. False at the end of the stream, and when there is nothing and `until` is NOW. */
-  *#moreOp(until: Deadline = this.#limit): Op<boolean> {
+  *#moreOp(until: Deadline = this.#limit, most?: number): Op<boolean> {
     if (this.#ended) return false;
     if (this.#sending && until !== NOW) {
       this.#sending = false;
       this.#turns += 1;
     }
-    const chunk = yield* this.channel.receiveOp(until);
+    const chunk = yield* this.channel.receiveOp(until, most);
     if (chunk === 'timeout') {
       if (until === NOW) return false;
       throw new DialogueError('timeout', `the ${this.#peer} did not answer in time`);

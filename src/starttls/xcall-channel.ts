@@ -92,11 +92,12 @@ export class XcallChannel implements Channel {
     return this.facts?.tls ?? null;
   }
 
-  *receiveOp(until: Deadline): Op<Uint8Array | 'timeout'> {
+  *receiveOp(until: Deadline, most: number = RECEIVE_SIZE): Op<Uint8Array | 'timeout'> {
+    const into = most < RECEIVE_SIZE ? X(most) : this.#received;
     // READ would wait on a blocking socket: CHECK looks first.
     if (until === NOW && (yield* this.#callOp(TCPOP_CHECK, this.#none, until)).status === 0) return 'timeout';
-    const { status, ...read } = yield* this.#callOp(TCPOP_READ, this.#received, until);
-    if (status >= 0) return status === 0 ? NO_BYTES : this.#received.bytes.subarray(0, status);
+    const { status, ...read } = yield* this.#callOp(TCPOP_READ, into, until);
+    if (status >= 0) return status === 0 ? NO_BYTES : into.bytes.subarray(0, status);
     if (isWouldBlock({ status, ...read })) return 'timeout';
     throw channelError({ status, ...read });
   }

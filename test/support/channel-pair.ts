@@ -22,10 +22,13 @@ class PairedChannel implements Channel {
     this.tls = encrypted ? info(role) : null;
   }
 
-  *receiveOp(until: Deadline): Op<Uint8Array | 'timeout'> {
+  *receiveOp(until: Deadline, most: number = Number.POSITIVE_INFINITY): Op<Uint8Array | 'timeout'> {
     for (;;) {
       const chunk = this.#arrived.shift();
-      if (chunk !== undefined) return chunk;
+      if (chunk !== undefined) {
+        this.#arrived.unshift(chunk.subarray(most));
+        return chunk.subarray(0, most);
+      }
       if (this.#ended || this.closed) return new Uint8Array(0);
       if (until === NOW || (yield* waitOp(this.#source, READABLE, until)) === 'timeout') return 'timeout';
     }

@@ -103,14 +103,14 @@ export class TranscriptChannel implements Channel {
   }
 
   // biome-ignore lint/correctness/useYield: a transcript never waits
-  *receiveOp(_until: Deadline): Op<Uint8Array | 'timeout'> {
+  *receiveOp(_until: Deadline, most: number = Number.POSITIVE_INFINITY): Op<Uint8Array | 'timeout'> {
     const [turn] = this.#turns;
     if (turn?.kind === 'end') {
       this.#turns.shift();
       return new Uint8Array(0);
     }
     if (turn === undefined || turn.kind !== 'bytes' || turn.from === this.#role) return 'timeout';
-    const count = this.#count(turn.bytes.length);
+    const count = Math.min(most, this.#count(turn.bytes.length));
     const chunk = turn.bytes.subarray(0, count);
     this.#position += count;
     if (count === turn.bytes.length) this.#turns.shift();

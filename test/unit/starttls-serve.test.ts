@@ -54,7 +54,7 @@ describe.each(DIALECTS.map((dialect) => [dialect.name, dialect] as const))('%s',
     if (result.outcome === 'injected') expect(result.discardedBytes).toBeGreaterThan(0);
   });
 
-  if (dialect.directScheme === null) return;
+  if (dialect.directScheme === null && dialect.directPort === null) return;
   it('speaks inside direct TLS', async () => {
     const { result } = await meet(dialect, null, true);
     expect(result.outcome).toBe('direct');
