@@ -1,15 +1,20 @@
 /** The table of dialects. */
 import { UsageError } from '../core/errors.ts';
 import type { Dialect } from './dialect.ts';
+import { TLS } from './direct.ts';
 import { LMTP, SMTP, SUBMISSION } from './smtp.ts';
 
-export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP];
+export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, TLS];
+
+/** Other spellings of names and schemes, as people and other tools have them. */
+export const ALIASES: ReadonlyMap<string, string> = new Map([['smtps', 'submissions']]);
 
 const byName = new Map(DIALECTS.map((dialect) => [dialect.name, dialect]));
 
 /** @throws UsageError that lists the names there are */
 export function dialectNamed(name: string): Dialect {
-  const dialect = byName.get(name.toLowerCase());
+  const lower = name.toLowerCase();
+  const dialect = byName.get(ALIASES.get(lower) ?? lower);
   if (dialect === undefined) {
     throw new UsageError(`there is no dialect '${name}'; there are ${[...byName.keys()].join(', ')}`);
   }
