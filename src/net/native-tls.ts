@@ -27,7 +27,7 @@ import { alertText, GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
 import type { KeptSession } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
-import { describeVerifyFailure } from '../tls/verify.ts';
+import { VerifyError } from '../tls/verify-error.ts';
 import {
   type Address,
   type Direction,
@@ -222,10 +222,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
     this.#gnutls.gnutls_alert_send_appropriate(this.#session, code);
     if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code) {
       const bits = this.#gnutls.gnutls_session_get_verify_cert_status(this.#session);
-      return new TlsError(
-        code,
-        describeVerifyFailure(verifyReasons(bits, peerChain(this.#gnutls, this.#session)), this.#host),
-      );
+      const chain = peerChain(this.#gnutls, this.#session);
+      return new VerifyError(verifyReasons(bits, chain), chain, this.#host);
     }
     const text = this.#describeError(code);
     if (code !== GNUTLS_E.UNEXPECTED_PACKET.code) return new TlsError(code, text);
@@ -449,13 +447,9 @@ export class GnutlsEndpoint implements TlsEndpoint {
     if (reasons.length === 0) return { result: 'verified', reasons };
     if (this.#role === 'server' && this.#settings.verify === 'full') {
       // A certificate that was only requested is checked here; a required one already was, during the handshake.
-      throw this.#refuse(describeVerifyFailure(reasons, ''));
+      this.#gnutls.gnutls_alert_send_appropriate(this.#session, GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code);
+      throw new VerifyError(reasons, chain, '');
     }
     return { result: 'unchecked', reasons };
-  }
-
-  #refuse(message: string): TlsError {
-    this.#gnutls.gnutls_alert_send_appropriate(this.#session, GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code);
-    return new TlsError(GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, message);
   }
 }

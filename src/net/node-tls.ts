@@ -10,7 +10,8 @@ import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
 import type { KeptSession } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
-import { describeVerifyFailure, reasonsOfNodeError } from '../tls/verify.ts';
+import { reasonsOfNodeError } from '../tls/verify.ts';
+import { VerifyError } from '../tls/verify-error.ts';
 import { type Address, type TlsEndpoint, type TlsRole, type TlsStart, type Transfer, WANT_READ } from './endpoint.ts';
 import type { NodeEndpoint } from './node.ts';
 import { Seam } from './node-seam.ts';
@@ -157,6 +158,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   }
 
   #tlsError(error: Error): TlsError {
+    if (error instanceof VerifyError) return error;
     const broken = error instanceof IoError ? error : this.#plain.failure;
     if (broken !== null && broken.errnoName !== 'EBADF') {
       const status = broken.errnoName === 'EPIPE' ? GNUTLS_E.PUSH_ERROR.code : GNUTLS_E.PULL_ERROR.code;
@@ -185,10 +187,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
 
   /** @throws TlsError when the peer is not to be accepted */
   #accept(verify: VerifyResult): void {
-    if (verify.result === 'failed') {
-      const { code } = GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR;
-      throw new TlsError(code, describeVerifyFailure(verify.reasons, this.#host));
-    }
+    if (verify.result === 'failed') throw new VerifyError(verify.reasons, peerChain(this.stream), this.#host);
     const chain = this.#resumed()?.chain ?? peerChain(this.stream);
     this.#secure = true;
     this.#info = this.#describe(verify, chain);

@@ -1,6 +1,7 @@
 /**
  * One call as the opcodes see it: plain values, which may cross threads, instead of BASIC variables.
  */
+import type { RefusedPeer } from '../tls/info.ts';
 
 /** The buffer argument: bytes at an address and the size that counts as "the whole buffer". */
 export interface CallBuffer {
@@ -56,6 +57,8 @@ export interface Outcome {
   readonly received?: Uint8Array | undefined;
   /** What refused an upgrade; absent otherwise. */
   readonly stray?: Stray | undefined;
+  /** The peer whose certificate was not accepted; absent otherwise. */
+  readonly refusedPeer?: RefusedPeer | undefined;
 }
 
 /** A success. All properties are there, so that whoever looks at outcomes sees one shape of object on the hot path. */
@@ -71,4 +74,6 @@ export interface CallResult {
   readonly text: string;
   /** The plaintext that refused an upgrade; absent otherwise. */
   readonly stray?: Stray | undefined;
+  /** The peer whose certificate was not accepted; absent otherwise. */
+  readonly refusedPeer?: RefusedPeer | undefined;
 }

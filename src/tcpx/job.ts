@@ -251,7 +251,7 @@ export class Job {
   #refuse(routine: Routine, error: UsageError, status: Variable): CallResult {
     const outcome = outcomeOf(error, this.#settings.assumptions);
     const number = inFamily(outcome.status, outcome.origin, this.#settings.statusFamily);
-    const last: CallResult = { status: number, origin: outcome.origin, text: outcome.text, stray: undefined };
+    const last = resultOf(outcome, number);
     this.#last = last;
     if (this.#tracer.calls) this.#tracer.line(`${routine.name} = ${number} (${outcome.text})`);
     status.writeNumber(number);
@@ -353,7 +353,7 @@ export class Job {
     const explains = opcode?.name === 'ERRMSG';
     const { statusFamily, assumptions, bits } = this.#settings;
     const status = explains ? outcome.status : inFamily(outcome.status, outcome.origin, statusFamily);
-    const result: CallResult = { status, origin: outcome.origin, text: outcome.text, stray: outcome.stray };
+    const result = resultOf(outcome, status);
     if (!explains) this.#last = result;
     if (call.sockary !== null && opcode?.name === 'CHECK' && outcome.sockport !== undefined) {
       this.#lastReady.set(call.sockary.buffer, outcome.sockport);
@@ -401,6 +401,10 @@ export class Job {
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+function resultOf({ origin, text, stray, refusedPeer }: Outcome, status: number): CallResult {
+  return { status, origin, text, stray, refusedPeer };
+}
 const AGAIN = -11;
 
 /** Opcodes that programs call in a loop until the answer changes: to 1, or to the size of a record. */

@@ -3,6 +3,7 @@ import { ERRNO, type ErrnoName, lookUpErrno } from '../core/errno.ts';
 import { CancelledError, EngineError, IoError, TlsError, UsageError } from '../core/errors.ts';
 import { StrayBytesError } from '../net/stray-bytes.ts';
 import { gnutlsErrorText } from '../tls/gnutls-errors.ts';
+import { VerifyError } from '../tls/verify-error.ts';
 import type { Assumptions } from './assumptions.ts';
 import type { Outcome, StatusOrigin } from './call.ts';
 
@@ -22,6 +23,10 @@ export class CallError extends UsageError {}
 
 /** The outcome of an error. What is not one of ours is a bug and is thrown on. */
 export function outcomeOf(error: unknown, assumptions: Assumptions): Outcome {
+  if (error instanceof VerifyError) {
+    const { status, message: text, refusedPeer } = error;
+    return { status, origin: 'tls', text, refusedPeer };
+  }
   if (error instanceof TlsError) return { status: error.status, origin: 'tls', text: error.message };
   if (error instanceof IoError) {
     const status = error.errnoName === 'ENOENT' ? assumptions.hostNotFound : -error.errno;

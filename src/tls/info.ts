@@ -39,6 +39,13 @@ export interface PeerCertificate {
   readonly chain: readonly Uint8Array[];
 }
 
+/** A peer whose certificate was not accepted, so that there is no session. */
+export interface RefusedPeer {
+  readonly reasons: readonly VerifyReason[];
+  /** The chain as received, DER, the peer's own first; empty when it sent none. */
+  readonly chain: readonly Uint8Array[];
+}
+
 /** Describes a chain of DER certificates; null for an empty one. */
 export function describePeer(received: readonly Uint8Array[]): PeerCertificate | null {
   const chain = withoutRoot(received);
