@@ -59,6 +59,8 @@ export interface WireOptions {
   readonly observer?: ((exchange: Exchange) => void) | null;
   /** Which end of the connection this is. Default `client`. */
   readonly role?: Role;
+  /** What an earlier wire on the same channel had received and nobody read. */
+  readonly unread?: Uint8Array;
 }
 
 /** The longest line that a peer may send, in bytes: far above RFC 5321's 512 and RFC 9051's advice of 8192. */
@@ -99,6 +101,7 @@ export class Wire {
     this.#injected = options.injected ?? 'reject';
     this.#observer = options.observer ?? null;
     this.#limit = this.until.atMost(this.#patience);
+    if (options.unread !== undefined && options.unread.length > 0) this.#unread = Buffer.from(options.unread);
   }
 
   get encrypted(): boolean {
@@ -123,6 +126,18 @@ export class Wire {
   /** Bytes received and not yet read by the dialogue. */
   get unread(): number {
     return this.#unread.length;
+  }
+
+  /** What was received and not read, for whoever goes on with the channel. */
+  takeUnread(): Uint8Array {
+    const bytes = this.#unread;
+    this.#unread = EMPTY;
+    return bytes;
+  }
+
+  /** Whether the other side has said something, or closed, that was not read yet. Does not wait. */
+  *pendingOp(): Op<boolean> {
+    return this.#unread.length > 0 || (yield* this.#moreOp(NOW)) || this.#ended;
   }
 
   /** From now on the other side has the wire's patience, or `milliseconds`, for what is read next. */
