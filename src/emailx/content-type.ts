@@ -1,0 +1,82 @@
+/** The header fields of an attachment: its Content-Type as the program gave it, and its name where it gave none. */
+import { createRequire } from 'node:module';
+import type { Attachment, TransferEncoding } from './attachments.ts';
+import { EmailxError } from './error.ts';
+import { quoted } from './text.ts';
+
+type Library = typeof import('nodemailer/lib/mime-funcs');
+
+const BLANK_TYPE = 'application/octet-stream';
+/** A parameter with its value as it is written: quoted, or a token. */
+const PARAMETER = /;\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\[\s\S])*"|[^\s;"]*)/g;
+/** `name`, or a form of it for other character sets (RFC 2231): `name*`, `name*0`, `name*0*`. */
+const NAME = /^name(\*\d*\*?)?$/i;
+const ENCODED_WORD = 52;
+
+let library: Library | undefined;
+
+/** Loaded when a name first needs it. */
+function encoder(): Library {
+  library ??= createRequire(import.meta.url)('nodemailer/lib/mime-funcs') as Library;
+  return library;
+}
+
+/**
+ * The lines of a part with an attachment, each with CRLF, without the empty line. `fileName` is shown where the
+ * Content-Type has no `name`.
+ *
+ * @throws EmailxError for a Content-Type that would not stay one field
+ */
+export function attachmentFields(
+  { label, name, contentType }: Attachment,
+  fileName: string,
+  encoding: TransferEncoding,
+  withDisposition: boolean,
+): string {
+  const type = checkedType(contentType, label);
+  const shown = name ?? fileName;
+  const named = [...type.matchAll(PARAMETER)].filter(([, parameter = '']) => NAME.test(parameter));
+  const lines = [
+    `Content-Type: ${named.length > 0 ? type : `${type}; ${nameParameter(shown)}`}`,
+    `Content-Transfer-Encoding: ${encoding}`,
+  ];
+  if (withDisposition) {
+    // A name that the program wrote is the one that it wants to be seen, in the very form that it wrote.
+    const names = named.map(([, parameter = '', value = '']) => `file${parameter.toLowerCase()}=${value}`);
+    const fileNames = names.length > 0 ? `; ${names.join('; ')}` : fileNameParameter(shown);
+    lines.push(`Content-Disposition: attachment${fileNames}`);
+  }
+  return lines.map((line) => `${line}\r\n`).join('');
+}
+
+function checkedType(contentType: string, label: string): string {
+  const type = contentType
+    .replace(/^content-type[ \t]*:/i, '')
+    .replace(/[;\s]+$/, '')
+    .trimStart();
+  if (type === '') return BLANK_TYPE;
+  const unfolded = type.replace(/\r\n(?=[ \t])/g, '');
+  if (/[\r\n\0]/.test(unfolded)) {
+    const reason = 'holds NUL, or CR or LF without a blank behind it';
+    throw new EmailxError('badAttachment', `${label}: the Content-Type ${quoted(contentType)} ${reason}`);
+  }
+  return type;
+}
+
+/** Printable ASCII goes out as it is. What looks like an encoded word would be decoded. */
+function isPlain(name: string): boolean {
+  return /^[ -~]*$/.test(name) && !/["\\]|=\?/.test(name);
+}
+
+/** Other characters as encoded words, which the standard has no place for here and every mail reader understands. */
+function nameParameter(name: string): string {
+  if (isPlain(name)) return `name="${name}"`;
+  return `name="${encoder().encodeWord(name, 'Q', ENCODED_WORD).replaceAll('?= =?', '?=\r\n =?')}"`;
+}
+
+/** Other characters as RFC 2231 has it. */
+function fileNameParameter(name: string): string {
+  if (isPlain(name)) return `; filename="${name}"`;
+  const value = encoder().buildHeaderValue({ value: '', params: { filename: name } });
+  return value.replace(/; (?=filename\*)/g, ';\r\n ');
+}
