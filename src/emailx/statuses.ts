@@ -44,7 +44,7 @@ interface RefusalRow {
 
 /** Why a call is refused here; the server is not asked, or has not answered as it must. */
 export const REFUSALS = {
-  tooFewArguments: { status: EMS_TOOFEW, when: 'fewer than six arguments' },
+  tooFewArguments: { status: EMS_TOOFEW, when: 'fewer than six arguments, or more than fifteen' },
 
   responseTimeout: { status: EMS_TIMEOUT, when: 'the server is silent for longer than WAIT' },
   lockTimeout: { status: EMS_TIMEOUT, when: 'CONNLOCK: another session lasts longer than WAIT' },

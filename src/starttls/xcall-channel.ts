@@ -37,7 +37,7 @@ const SECURITY_FLAGS: Readonly<Record<Security, number>> = {
 const NO_BYTES = new Uint8Array(0);
 
 export class XcallChannel implements Channel {
-  readonly #caller: Caller;
+  readonly caller: Caller;
   readonly #status = F();
   readonly #sockport = F();
   readonly #received = X(RECEIVE_SIZE);
@@ -51,7 +51,7 @@ export class XcallChannel implements Channel {
   constructor(caller: Caller, socket: number) {
     const facts = caller.socket(socket);
     if (facts.kind !== 'stream') throw new UsageError(`socket ${socket} is not a connection but ${facts.kind}`);
-    this.#caller = caller;
+    this.caller = caller;
     this.#sockport.value = socket;
     this.#tlsBit = facts.state === 'plain' ? 0 : TCPXFLG_TLS;
     this.#endless = facts.blocking ? 0 : LONGEST_TIMER;
@@ -85,7 +85,7 @@ export class XcallChannel implements Channel {
 
   /** Null once the socket is closed. */
   get facts(): SocketFacts | null {
-    return this.socket < 0 ? null : this.#caller.socket(this.socket);
+    return this.socket < 0 ? null : this.caller.socket(this.socket);
   }
 
   get tls(): TlsInfo | null {
@@ -123,12 +123,12 @@ export class XcallChannel implements Channel {
 
   *closeOp(): Op<void> {
     if (this.socket < 0) return;
-    yield* this.#caller.xcallOp('TCPX', TCPOP_CLOSE, this.#status, this.#none, this.#sockport, this.#tlsBit);
+    yield* this.caller.xcallOp('TCPX', TCPOP_CLOSE, this.#status, this.#none, this.#sockport, this.#tlsBit);
   }
 
   #callOp(opcode: number, buffer: Variable, until: Deadline): Op<CallResult> {
     const limit = until.at === Number.POSITIVE_INFINITY ? this.#endless : timer(until);
-    return this.#caller.xcallOp('TCPX', opcode, this.#status, buffer, this.#sockport, this.#tlsBit, limit);
+    return this.caller.xcallOp('TCPX', opcode, this.#status, buffer, this.#sockport, this.#tlsBit, limit);
   }
 }
 

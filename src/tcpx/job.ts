@@ -79,6 +79,7 @@ export class Job {
   readonly #secrets = new Map<number, SecretFilter>();
   readonly #lastReady = new WeakMap<ArrayBufferLike, number>();
   readonly #policies = new Map<Program, object>();
+  readonly #callers: Partial<Record<CallMode, Caller>> = {};
   #worker: WorkerSide | null = null;
   #last: CallResult | null = null;
   #nextNumber = 1;
@@ -159,11 +160,12 @@ export class Job {
    * for and which therefore need `runAsync`.
    */
   caller(mode: CallMode): Caller {
-    return new JobCaller(this, mode, {
+    this.#callers[mode] ??= new JobCaller(this, mode, {
       call: (routine, args) => this.#call(routine, args),
       callAsync: (routine, args, signal) => this.#callAsync(routine, args, signal),
       errnoStatus: (name) => inFamily(errnoStatus(name), 'errno', this.#settings.statusFamily),
     });
+    return this.#callers[mode];
   }
 
   #call(name: string, args: readonly (Argument | ListArgument)[]): CallResult {

@@ -13,6 +13,7 @@ import {
   F,
   type Job,
   type JobOptions,
+  type ListArgument,
   S,
   type Variable,
 } from 'tcpx';
@@ -47,7 +48,7 @@ export interface Bench extends Column {
   /** XCALL TCPX in this column's mode; resolves to STATUS. */
   x(...args: Argument[]): Promise<number>;
   /** Any routine, in this column's mode. */
-  xcall(routine: string, ...args: Argument[]): Promise<number>;
+  xcall(routine: string, ...args: (Argument | ListArgument)[]): Promise<number>;
   /** The usual variables: `status = F()`, `buffer = S(8192)`. */
   readonly status: Variable & { value: number };
   readonly buffer: Variable & { value: string };
@@ -115,7 +116,7 @@ async function inColumn(declared: Behaviour, column: Column, run: (bench: Bench)
   };
   const options = typeof declared.options === 'function' ? await declared.options() : declared.options;
   const job = newJob(options);
-  const xcall = async (routine: string, ...args: Argument[]) =>
+  const xcall = async (routine: string, ...args: (Argument | ListArgument)[]) =>
     column.mode === 'sync' ? job.xcall(routine, ...args) : await job.xcall.async(routine, ...args);
   try {
     await run({

@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   starttls: ['ashell.def.ts', 'core', 'basic', 'net', 'tls', 'tcpx'],
   emailx: ['ashell.def.ts', 'core', 'basic', 'starttls', 'tls', 'tcpx'],
   cli: ['ashell.def.ts', 'core', 'basic', 'starttls', 'tls', 'tcpx', 'emailx'],
+  'index.ts': ['tcpx', 'starttls', 'emailx'],
 };
 
 const files = [

@@ -42,7 +42,7 @@ describe('requirements', () => {
   it('say where they come from', () => {
     for (const [id, text] of Object.entries(REQUIREMENTS)) {
       expect(id).toMatch(/^[A-Z0-9]+(-[A-Z0-9]+)*$/);
-      expect(text, id).toMatch(/^(tcpx (§\d+(\.\d+)?(, §\d+(\.\d+)?)*|appendix)|design §\d|style §\d)/);
+      expect(text, id).toMatch(/^((?:tcpx|emailx) (§\d+(\.\d+)?(, §\d+(\.\d+)?)*|appendix)|design §\d|style §\d)/);
     }
   });
 });

@@ -1,0 +1,423 @@
+/**
+ * XCALL EMAILX: opflags, cfgfile, to, header, body, status {, from, attachments, signature, errmsg, socket, server,
+ * host, username, password} (reference emailx §2 to §5, §20). It reaches the network through TCPX opcodes alone.
+ */
+import {
+  EMF_ALREADYOPEN,
+  EMF_CLOSEONLY,
+  EMF_HDRCAT,
+  EMF_HTMLBODY,
+  EMF_LEAVEOPEN,
+  EMF_MIMEBODY,
+  EMF_OPENONLY,
+  EMS_BADRESP,
+  EMS_OK,
+  EMS_TIMEOUT,
+} from '../../ashell.def.ts';
+import { Deadline, NEVER } from '../core/deadline.ts';
+import { CancelledError, UsageError } from '../core/errors.ts';
+import type { Op } from '../core/op.ts';
+import { ChannelError } from '../starttls/channel.ts';
+import { smtpReplyOp } from '../starttls/smtp-reply.ts';
+import { DialogueError, Wire } from '../starttls/wire.ts';
+import { XcallChannel } from '../starttls/xcall-channel.ts';
+import type { Argument, Caller, CallResult, ListArgument, Program, ProgramResult } from '../tcpx/index.ts';
+import { type Envelope, envelopeOf } from './addresses.ts';
+import { numberOf, textOf } from './arguments.ts';
+import { readAttachments } from './attachments.ts';
+import { type ConfigFile, NO_CONFIG, readConfig } from './config-file.ts';
+import { connLockOp, lockDirectory } from './connlock.ts';
+import { contentOf } from './content.ts';
+import { EmailxError } from './error.ts';
+import { type KeptSession, keepSession, takeSession } from './kept-sessions.ts';
+import { type MailLog, openLog } from './log.ts';
+import { conversationLogger } from './log-exchange.ts';
+import { buildMessage, type Message } from './message.ts';
+import { type EmailxPolicy, parseEmailxOptions } from './options.ts';
+import { messagePayload } from './payload.ts';
+import { Redactor } from './redactor.ts';
+import type { MechanismName } from './sasl.ts';
+import { type ConnectionSettings, type EmailxSettings, mergeSettings } from './settings.ts';
+import { openSessionOp, quitOp, resetOp, SmtpRefusal } from './smtp-session.ts';
+import { newProgress, type Progress, transactOp } from './transaction.ts';
+
+/** Where the parameters stand. */
+const AT = {
+  opflags: 0,
+  cfgfile: 1,
+  to: 2,
+  header: 3,
+  body: 4,
+  status: 5,
+  from: 6,
+  attachments: 7,
+  signature: 8,
+  errmsg: 9,
+  socket: 10,
+  server: 11,
+  host: 12,
+  username: 13,
+  password: 14,
+} as const;
+
+const LEAST_ARGUMENTS = 6;
+const MOST_ARGUMENTS = 15;
+/** Flags with which a call looks at `socket`, or writes to it. */
+const SESSION_FLAGS = EMF_LEAVEOPEN | EMF_ALREADYOPEN | EMF_OPENONLY | EMF_CLOSEONLY;
+
+/** How long a server may take to answer the QUIT of a session that was not opened, in ms. */
+const QUIT_PATIENCE = 2_000;
+const NOTHING = new Uint8Array(0);
+
+type Arguments = readonly (Argument | ListArgument)[];
+
+export const EMAILX: Program<EmailxPolicy> = {
+  name: 'EMAILX',
+  status: AT.status,
+  parseOptions: (given) => parseEmailxOptions(given === undefined ? {} : objectOf(given)),
+  *runOp(caller, args, policy) {
+    return yield* new EmailxCall(caller, args, policy).runOp();
+  },
+};
+
+function objectOf(given: unknown): object {
+  if (typeof given === 'object' && given !== null) return given;
+  throw new UsageError(`the options of EMAILX are an object, not ${typeof given}`);
+}
+
+/** What a call has in hand when it sends a message. */
+interface Mail {
+  readonly message: Message;
+  readonly envelope: Envelope;
+}
+
+/** An open session that a call speaks on. */
+interface Session extends KeptSession {
+  readonly wire: Wire;
+}
+
+class EmailxCall {
+  readonly #caller: Caller;
+  readonly #args: Arguments;
+  readonly #policy: EmailxPolicy;
+  readonly #redactor = new Redactor();
+  readonly #progress: Progress = newProgress();
+  #log: MailLog | null = null;
+  /** The new value of `socket`; null leaves it alone. */
+  #socket: number | null = null;
+  /** Recipients that were refused although the message was taken. */
+  #refused = '';
+  /** True from the moment on at which a failure means that a message was not sent. */
+  #sends = false;
+
+  constructor(caller: Caller, args: Arguments, policy: EmailxPolicy) {
+    this.#caller = caller;
+    this.#args = args;
+    this.#policy = policy;
+  }
+
+  *runOp(): Op<ProgramResult> {
+    let result: CallResult = { status: EMS_OK, origin: 'tcpx', text: '' };
+    try {
+      yield* this.#performOp();
+      if (this.#refused !== '') result = { ...result, text: this.#refused };
+    } catch (error) {
+      result = this.#explained(error);
+      this.#log?.error(result.status, result.text);
+    } finally {
+      this.#log?.close();
+    }
+    const outputs = [
+      { argument: this.#args[AT.errmsg], value: inBytes(result.text) },
+      ...(this.#socket === null ? [] : [{ argument: this.#args[AT.socket], value: this.#socket }]),
+    ];
+    return { ...result, outputs };
+  }
+
+  *#performOp(): Op<void> {
+    const { length } = this.#args;
+    if (length < LEAST_ARGUMENTS || length > MOST_ARGUMENTS) {
+      throw new EmailxError(
+        'tooFewArguments',
+        `XCALL EMAILX takes ${LEAST_ARGUMENTS} to ${MOST_ARGUMENTS} arguments, not ${length}`,
+      );
+    }
+    const opflags = Math.trunc(numberOf(this.#args[AT.opflags]));
+    const has = (flag: number) => (opflags & flag) !== 0;
+    this.#redactor.add(textOf(this.#args[AT.password]));
+    const settings = this.#settings(opflags);
+    const opensOnly = has(EMF_OPENONLY);
+    const closesOnly = has(EMF_CLOSEONLY) && !opensOnly;
+    if (closesOnly) return yield* this.#closeOp(settings);
+    const mail = opensOnly ? null : this.#mail(opflags, settings);
+    try {
+      this.#sends = mail !== null;
+      const session = has(EMF_ALREADYOPEN)
+        ? yield* this.#resumedOp(settings)
+        : yield* this.#openedOp(settings.connection, settings);
+      const leavesOpen = has(EMF_LEAVEOPEN) || (opensOnly && !has(EMF_CLOSEONLY));
+      if (mail !== null) yield* this.#sendOp(session, mail, settings, leavesOpen);
+      yield* leavesOpen ? this.#keepOp(session) : this.#endOp(session);
+    } finally {
+      mail?.message.close();
+    }
+  }
+
+  #settings(opflags: number): EmailxSettings {
+    const { assume, files } = this.#policy;
+    const cfgfile = textOf(this.#args[AT.cfgfile]).trim();
+    const config: ConfigFile =
+      cfgfile === ''
+        ? { items: NO_CONFIG, ignored: [] }
+        : readConfig(files.locate(cfgfile, 'configMissing', 'the configuration file'), assume.unknownItem);
+    const argument = (at: number) => textOf(this.#args[at]);
+    const settings = mergeSettings(
+      {
+        opflags,
+        from: argument(AT.from),
+        signature: argument(AT.signature),
+        server: argument(AT.server),
+        host: argument(AT.host),
+        username: argument(AT.username),
+        password: argument(AT.password),
+      },
+      config.items,
+      assume,
+    );
+    this.#redactor.add(settings.connection?.credentials?.password.reveal() ?? '');
+    const log = openLog(settings.log, this.#policy, this.#redactor);
+    this.#log = log;
+    for (const { line, item } of config.ignored) log.step(`${cfgfile} line ${line}: there is no item ${item}; ignored`);
+    return settings;
+  }
+
+  /** Opens every file and checks every address: nothing has been sent when this fails. */
+  #mail(opflags: number, settings: EmailxSettings): Mail {
+    const { assume, files } = this.#policy;
+    const envelope = envelopeOf(textOf(this.#args[AT.to]), settings, assume);
+    const message = buildMessage(
+      {
+        header: textOf(this.#args[AT.header]),
+        body: contentOf(textOf(this.#args[AT.body])),
+        signature: contentOf(settings.signature),
+        attachments: readAttachments(this.#args[AT.attachments], assume),
+        joinHeader: (opflags & EMF_HDRCAT) !== 0,
+        html: (opflags & EMF_HTMLBODY) !== 0,
+        mimeBody: (opflags & EMF_MIMEBODY) !== 0,
+        replyTo: settings.replyTo,
+        host: settings.connection?.helo ?? settings.domain,
+        locate: (spec, refusal, what) => files.locate(spec, refusal, what),
+      },
+      assume,
+    );
+    for (const { name, size, encoding } of message.attachments) {
+      this.#log?.step(`attachment ${name}, ${size} octets, ${encoding}`);
+    }
+    return { message, envelope };
+  }
+
+  *#openedOp(connection: ConnectionSettings | null, settings: EmailxSettings): Op<Session> {
+    if (connection === null) throw new Error('a call that opens a session has settings for it');
+    const { assume } = this.#policy;
+    const { server, helo, security, secureHello, credentials, connLock } = connection;
+    const lock = connLock
+      ? yield* connLockOp(lockDirectory(assume.lockDirectory), Deadline.after(settings.wait))
+      : null;
+    let channel: XcallChannel | null = null;
+    try {
+      const mode = security === 'none' ? 'plain' : security;
+      channel = yield* XcallChannel.connectOp(
+        this.#caller,
+        server.host,
+        server.port,
+        mode,
+        Deadline.after(settings.wait),
+      );
+      this.#log?.step(`connected to ${server.host} port ${server.port}, socket ${channel.socket}`);
+      const wire = this.#wire(channel, settings);
+      const auth =
+        credentials === null
+          ? null
+          : {
+              mechanism: credentials.mode.toUpperCase() as MechanismName | 'AUTO',
+              credentials: { username: credentials.username, password: credentials.password.reveal() },
+            };
+      const smtp = yield* openSessionOp(wire, {
+        host: helo,
+        startTls: security === 'starttls',
+        startTlsOptional: !assume.requireStartTls,
+        secondHello: secureHello,
+        heloFallback: assume.heloFallback,
+        auth,
+        clearAuth: assume.clearAuth,
+      });
+      const { tls } = channel;
+      if (tls !== null) this.#log?.step(`${tls.version} ${tls.suite}, peer ${tls.peer?.subject ?? 'unknown'}`);
+      if (smtp.authenticated !== null) this.#log?.step(`logged in by AUTH ${smtp.authenticated}`);
+      const secrets = auth === null ? [] : [auth.credentials.password];
+      return { ...smtp, channel, wire, lock, secrets, unread: NOTHING };
+    } catch (error) {
+      if (channel !== null) yield* this.#leaveOp(channel, error);
+      lock?.release();
+      if (this.#usesSessions()) this.#socket = this.#policy.assume.closedSocket;
+      throw error;
+    }
+  }
+
+  /** A server that has refused the session gets a QUIT; any other connection is just closed. */
+  *#leaveOp(channel: XcallChannel, error: unknown): Op<void> {
+    const polite = error instanceof SmtpRefusal || error instanceof EmailxError;
+    if (polite && channel.socket >= 0) yield* quitOp(new Wire(channel, { until: NEVER, patience: QUIT_PATIENCE }));
+    else yield* channel.closeOp();
+  }
+
+  /** The session that `socket` names. */
+  *#resumedOp(settings: EmailxSettings): Op<Session> {
+    const socket = Math.trunc(numberOf(this.#args[AT.socket]));
+    const kept = takeSession(this.#caller.job, socket);
+    if (kept === null || !this.#isOpen(socket)) {
+      kept?.lock?.release();
+      throw new EmailxError('noSocket', `socket ${socket} is no open session of EMAILX; nothing was sent`);
+    }
+    for (const secret of kept.secrets) this.#redactor.add(secret);
+    const channel = kept.channel.caller === this.#caller ? kept.channel : new XcallChannel(this.#caller, socket);
+    const wire = this.#wire(channel, settings, kept.unread);
+    const session = { ...kept, channel, wire };
+    try {
+      // A server that has something to say before it is asked ends the session, as a rule.
+      if (yield* wire.pendingOp()) throw new SmtpRefusal('the open session', yield* smtpReplyOp(wire));
+    } catch (error) {
+      yield* this.#abandonOp(session);
+      throw error;
+    }
+    return session;
+  }
+
+  #isOpen(socket: number): boolean {
+    try {
+      return this.#caller.socket(socket).kind === 'stream';
+    } catch (error) {
+      if (error instanceof UsageError) return false;
+      throw error;
+    }
+  }
+
+  #wire(channel: XcallChannel, { wait }: EmailxSettings, unread: Uint8Array = NOTHING): Wire {
+    const log = this.#log;
+    const observer = log?.wants('conversation') === true ? conversationLogger(log) : null;
+    return new Wire(channel, { until: NEVER, patience: wait, observer, unread });
+  }
+
+  *#sendOp(session: Session, mail: Mail, settings: EmailxSettings, leavesOpen: boolean): Op<void> {
+    const { envelope } = mail;
+    const progress = this.#progress;
+    try {
+      const payload = messagePayload(mail.message, session);
+      const options = { partial: this.#policy.assume.partialDelivery, finalWait: settings.finalWait };
+      const { reply, refused } = yield* transactOp(session.wire, session, envelope, payload, options, progress);
+      this.#refused = refused.map(({ recipient, code, text }) => `${recipient}: ${code} ${text}`).join('; ');
+      this.#log?.message({ ...envelope, status: EMS_OK, text: reply.lines.join(' ') });
+    } catch (error) {
+      const { status, text } = this.#explained(error);
+      this.#log?.message({ ...envelope, status, text });
+      const survives = progress.sessionUsable && (error instanceof SmtpRefusal || error instanceof EmailxError);
+      if (!survives) yield* this.#abandonOp(session);
+      else if (leavesOpen && this.#policy.assume.refusedSession === 'kept') yield* this.#restOp(session);
+      else yield* this.#endOp(session);
+      throw error;
+    }
+  }
+
+  /** After a refusal: the session goes on with the next message, if the server lets it. */
+  *#restOp(session: Session): Op<void> {
+    try {
+      yield* resetOp(session.wire);
+    } catch (error) {
+      if (!(error instanceof DialogueError || error instanceof ChannelError)) throw error;
+      return yield* this.#abandonOp(session);
+    }
+    yield* this.#keepOp(session);
+  }
+
+  // biome-ignore lint/correctness/useYield: a session is kept without asking the server
+  *#keepOp({ wire, ...session }: Session): Op<void> {
+    keepSession(this.#caller.job, { ...session, unread: wire.takeUnread() });
+    this.#socket = session.channel.socket;
+  }
+
+  /** QUIT, and the end of the connection. A message that was taken stays taken, whatever the server says to that. */
+  *#endOp({ wire, lock }: Session): Op<void> {
+    try {
+      yield* quitOp(wire);
+      this.#log?.step('session closed');
+    } finally {
+      lock?.release();
+      if (this.#usesSessions()) this.#socket = this.#policy.assume.closedSocket;
+    }
+  }
+
+  *#abandonOp({ channel, lock }: Session): Op<void> {
+    try {
+      yield* channel.closeOp();
+      this.#log?.step('connection given up');
+    } finally {
+      lock?.release();
+      if (this.#usesSessions()) this.#socket = this.#policy.assume.closedSocket;
+    }
+  }
+
+  *#closeOp(settings: EmailxSettings): Op<void> {
+    const session = yield* this.#resumedOp(settings);
+    yield* this.#endOp(session);
+  }
+
+  #usesSessions(): boolean {
+    return (Math.trunc(numberOf(this.#args[AT.opflags])) & SESSION_FLAGS) !== 0;
+  }
+
+  /** STATUS and errmsg of a failure. What is not one of ours is a bug and is thrown on. */
+  #explained(error: unknown): CallResult {
+    const reason = this.#reasonOf(error);
+    const text = this.#redactor.apply(`${reason.text}${this.#fate(error)}`);
+    return { ...reason, text: oneLine(text) };
+  }
+
+  /** What became of the message, where the reason alone does not tell. */
+  #fate(error: unknown): string {
+    if (!this.#sends || error instanceof EmailxError || error instanceof SmtpRefusal) return '';
+    if (this.#progress.delivery === 'unknown') {
+      return '; whether the message was delivered is unknown: it was sent, and the server did not say that it has it';
+    }
+    return '; the message was not delivered';
+  }
+
+  #reasonOf(error: unknown): CallResult {
+    if (error instanceof EmailxError) return { status: error.status, origin: 'tcpx', text: error.message };
+    if (error instanceof SmtpRefusal) return { status: error.status, origin: 'tcpx', text: error.replyText };
+    if (error instanceof ChannelError) return { status: error.status, origin: error.origin, text: error.message };
+    if (error instanceof DialogueError) {
+      const text = error.message;
+      if (error.fault === 'timeout') return { status: EMS_TIMEOUT, origin: 'tcpx', text };
+      if (error.fault === 'closed') return { status: this.#caller.errnoStatus('ECONNRESET'), origin: 'errno', text };
+      if (error.fault === 'injected') return { status: this.#caller.errnoStatus('EBADMSG'), origin: 'errno', text };
+      return { status: EMS_BADRESP, origin: 'tcpx', text };
+    }
+    if (error instanceof CancelledError) {
+      return { status: this.#caller.errnoStatus('ECANCELED'), origin: 'errno', text: error.message };
+    }
+    if (error instanceof UsageError) {
+      return { status: this.#caller.errnoStatus('EINVAL'), origin: 'errno', text: error.message };
+    }
+    throw error;
+  }
+}
+
+/** errmsg is one line, whatever a server or a file name holds. */
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ').trim();
+}
+
+/** Text for a variable, whose characters are bytes: what does not fit goes in UTF-8. */
+function inBytes(text: string): string {
+  return /[\u0100-\uffff]/.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
+}

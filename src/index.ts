@@ -1,0 +1,31 @@
+/**
+ * tcpx: XCALL TCPX and XCALL EMAILX for Node.js.
+ *
+ * `xcall` works on a default job, made on first use from the environment (TCPX_ENGINE, TCPX_TLS_VERIFY, TCPX_TRACE,
+ * TCPX_TRACE_FILE). A program that needs other options makes its own with {@link createJob}.
+ */
+import type { EmailxOptions } from './emailx/options.ts';
+import { EMAILX } from './emailx/routine.ts';
+import {
+  createJob as createTcpxJob,
+  type Job,
+  registerProgram,
+  type JobOptions as TcpxJobOptions,
+} from './tcpx/index.ts';
+
+export type { EmailxAssumptions } from './emailx/assumptions.ts';
+export type { AttachmentOptions } from './emailx/attachments.ts';
+export type { EmailxOptions } from './emailx/options.ts';
+export * from './tcpx/index.ts';
+
+registerProgram(EMAILX);
+
+export interface JobOptions extends Omit<TcpxJobOptions, 'programs'> {
+  /** What XCALL EMAILX goes by. */
+  readonly emailx?: EmailxOptions;
+}
+
+/** Makes a job. See {@link JobOptions}. */
+export function createJob({ emailx, ...options }: JobOptions = {}): Job {
+  return createTcpxJob(emailx === undefined ? options : { ...options, programs: { [EMAILX.name]: emailx } });
+}
