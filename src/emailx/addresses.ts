@@ -133,12 +133,12 @@ function faultOf(address: string): string | null {
   if (/[\u0100-\uffff]/.test(address)) return 'holds a character above U+00FF: encode the text as UTF-8 first';
   if (!isAscii(address) && !isUtf8(Buffer.from(address, 'latin1'))) return 'is neither ASCII nor UTF-8';
   const [, local = '', at, domain = ''] = PARTS.exec(address) ?? [];
-  if (local === '' && at === undefined) return faultyCharacter(address);
+  if (local === '' && at === undefined) return forbidden(address);
   if (local === '') return 'has nothing in front of the @';
   if (at !== undefined && domain === '') return 'has nothing behind the @';
-  if (!/^"/.test(local) && SPECIAL.test(local)) return faultyCharacter(local);
-  if (domain.startsWith('[')) return LITERAL.test(domain) ? null : 'has no address in its [ ]';
-  return SPECIAL.test(domain) ? faultyCharacter(domain) : null;
+  const parts = (local.startsWith('"') ? '' : local) + (LITERAL.test(domain) ? '' : domain);
+  if (!SPECIAL.test(parts)) return null;
+  return domain.startsWith('[') ? 'has no address in its [ ]' : forbidden(parts);
 }
 
 /** The local part, which may be a quoted string, and the domain. */
@@ -147,13 +147,12 @@ const PARTS = /^("(?:[^"\\]|\\.)*"|[^@"]*)(?:(@)(.*))?$/;
 const SPECIAL = /[ <>()[\]:;,@\\"]/;
 const LITERAL = /^\[[0-9A-Za-z.:-]{2,}\]$/;
 
-function faultyCharacter(part: string): string {
-  const character = SPECIAL.exec(part)?.[0] ?? '"';
-  if (character === ',' || character === ';') {
-    return `holds '${character}': recipients are separated by chr(13)`;
-  }
-  if (character === '<' || character === '>') return 'holds < or >: write the address alone';
-  return character === ' ' ? 'holds a blank' : `holds ${character} where no address has it`;
+/** The most telling character of those that no address has. */
+function forbidden(text: string): string {
+  if (/[,;]/.test(text)) return 'holds a comma or semicolon: recipients are separated by chr(13)';
+  if (/[<>]/.test(text)) return 'holds < or >: write the address alone';
+  if (text.includes(' ')) return 'holds a blank';
+  return `holds ${SPECIAL.exec(text)?.[0] ?? '"'} where no address has it`;
 }
 
 /** The address with its domain in ASCII, or as it is if the local part needs UTF-8; null for a domain that is none. */
