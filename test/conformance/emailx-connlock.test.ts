@@ -18,13 +18,13 @@ describe.concurrent('the lock', () => {
     const directory = tempDir();
     const journal = join(tempDir(), 'journal');
     writeFileSync(journal, '');
-    const rounds = 60;
+    const rounds = 300;
     const processes = await Promise.all([
       contend(directory, journal, rounds),
       contend(directory, journal, rounds, 'die'),
       contend(directory, journal, rounds),
-      contend(directory, journal, 10, 'die'),
-      contend(directory, journal, 30, 'die'),
+      contend(directory, journal, 100, 'die'),
+      contend(directory, journal, 150, 'die'),
     ]);
     const exits = await Promise.all(processes.map((child) => child.finished(60_000)));
     expect(exits.map(({ code, signal }) => signal ?? code)).toEqual([0, 'SIGKILL', 0, 'SIGKILL', 'SIGKILL']);
@@ -45,7 +45,7 @@ describe.concurrent('the lock', () => {
     if (holder !== null) left.push(holder);
     const dead = [processes[1], processes[3], processes[4]].map((child) => String(child?.pid));
     expect(left.sort()).toEqual(dead.sort());
-    expect(lines).toHaveLength(2 * (3 * rounds + 10 + 30) - 3);
+    expect(lines).toHaveLength(2 * (3 * rounds + 100 + 150) - 3);
 
     tryConnLock(directory)?.release();
     expect(readdirSync(directory).every((name) => /^lock\.\d+$/.test(name))).toBe(true);
