@@ -1,9 +1,10 @@
 /** The text of `tcpx exec --help`. */
 
 import { builtInSymbols } from '../basic/index.ts';
-import { optionLines } from './exec-options.ts';
+import { OPTIONS } from './exec-options.ts';
 import { EXIT_HELP } from './exit.ts';
 import { helpLines } from './help-lines.ts';
+import { optionLines } from './option-table.ts';
 
 export function help(): string {
   return `Usage: tcpx exec [FILE] [-e LINE]... [options]
@@ -24,7 +25,7 @@ A script is checked as a whole before its first call; standard input is carried 
 It ends at the first call with a negative STATUS that was not allowed to fail.
 
 Options:
-${optionLines()}
+${optionLines(OPTIONS)}
 With --json each call answers {line, opcode, status, sockport, buffer, bytes, text, ms, tls, failed, allowed}: buffer is a
 Latin-1 string, one character a byte, null when nothing was received; text says why a call failed.
 

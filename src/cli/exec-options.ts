@@ -1,17 +1,7 @@
-/** The options of `tcpx exec`: one table for the parser of the command line and for the help. */
-import { parseArgs } from 'node:util';
+/** The options of `tcpx exec`. */
 import { UsageError } from '../core/errors.ts';
 import type { TlsOptions } from '../tls/settings.ts';
-import { wholeNumber } from './operand.ts';
-import { nearest } from './suggest.ts';
-
-interface OptionRow {
-  /** What stands for the value in the help; none for a switch. */
-  readonly value?: string;
-  readonly short?: string;
-  readonly multiple?: true;
-  readonly help: string;
-}
+import { chosen, numberOption, type OptionTable, parseOptions } from './option-table.ts';
 
 export const OPTIONS = {
   execute: { short: 'e', value: 'LINE', multiple: true, help: 'run this line; may be repeated; FILE comes after them' },
@@ -35,9 +25,7 @@ export const OPTIONS = {
   timer: { value: 'MS', help: 'timer of short forms that give none, but CHECK and asynchronous CONNECT or ACCEPT' },
   'keep-going': { help: 'go on after a call that failed; the exit status is 1 all the same' },
   help: { short: 'h', help: 'this text' },
-} as const satisfies Record<string, OptionRow>;
-
-export type OptionName = keyof typeof OPTIONS;
+} as const satisfies OptionTable;
 
 export interface ExecOptions {
   readonly help: boolean;
@@ -65,12 +53,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** @throws UsageError that names the option and the remedy */
 export function parseExecOptions(args: readonly string[]): ExecOptions {
-  const { values, positionals } = parsed(args);
-  const one = (name: OptionName): string | null => {
-    const value = values[name];
-    return typeof value === 'string' ? value : null;
-  };
-  const is = (name: OptionName): boolean => values[name] === true;
+  const { one, all, is, positionals } = parseOptions(OPTIONS, joined(args));
   const [file, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`one FILE at most, not ${positionals.length}; options start with --`);
   const text = (key: 'ca' | 'cert' | 'key' | 'servername' | 'priority') => {
@@ -82,7 +65,7 @@ export function parseExecOptions(args: readonly string[]): ExecOptions {
   return {
     help: is('help'),
     file: file ?? null,
-    lines: Array.isArray(values.execute) ? values.execute.map(String) : [],
+    lines: all('execute'),
     engine: one('engine'),
     tls: {
       ...text('ca'),
@@ -101,30 +84,10 @@ export function parseExecOptions(args: readonly string[]): ExecOptions {
     statusFamily: chosen('status-family', one('status-family'), ['linux', 'windows'] as const) ?? 'linux',
     bind: one('bind'),
     symbols: one('symbols'),
-    bufferSize: number('buffer-size', one('buffer-size'), 1, LARGEST_BUFFER) ?? DEFAULT_BUFFER,
-    timer: number('timer', one('timer'), 0, LONGEST_TIMER),
+    bufferSize: numberOption('buffer-size', one('buffer-size'), 1, LARGEST_BUFFER) ?? DEFAULT_BUFFER,
+    timer: numberOption('timer', one('timer'), 0, LONGEST_TIMER),
     keepGoing: is('keep-going'),
   };
-}
-
-type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
-
-function parsed(args: readonly string[]): { values: Values; positionals: string[] } {
-  const options = Object.fromEntries(
-    Object.entries<OptionRow>(OPTIONS).map(([name, { value, short, multiple }]) => [
-      name,
-      {
-        type: value === undefined ? ('boolean' as const) : ('string' as const),
-        ...(short === undefined ? {} : { short }),
-        ...(multiple === undefined ? {} : { multiple: true }),
-      },
-    ]),
-  );
-  try {
-    return parseArgs({ args: joined(args), options, allowPositionals: true });
-  } catch (error) {
-    throw error instanceof TypeError ? new UsageError(optionError(error), { cause: error }) : error;
-  }
 }
 
 /** A line may start with `-`, which parseArgs takes for an option: `-e -READ` becomes `--execute=-READ`. */
@@ -140,39 +103,4 @@ function joined(args: readonly string[]): string[] {
     } else result.push(argument);
   }
   return result;
-}
-
-/** Node's messages, shortened to what helps; the value of an option is never in them. */
-function optionError({ message }: TypeError): string {
-  const unknown = /^Unknown option '([^']*)'/.exec(message)?.[1];
-  const dashed = /^Option '([^']*)' argument is ambiguous/.exec(message)?.[1];
-  if (dashed !== undefined) return `the value of ${dashed} starts with '-'; write it as ${dashed}=VALUE`;
-  if (unknown === undefined) return (message.split(/\.(?:\s|$)/)[0] ?? message).replaceAll('\n', ' ');
-  const candidate = nearest(unknown.replace(/^-+/, ''), Object.keys(OPTIONS));
-  return `unknown option '${unknown}'${candidate === undefined ? '' : ` (did you mean --${candidate}?)`}`;
-}
-
-function chosen<T extends string>(name: OptionName, value: string | null, allowed: readonly T[]): T | null {
-  if (value === null) return null;
-  const found = allowed.find((candidate) => candidate === value);
-  if (found === undefined) throw new UsageError(`--${name} is one of ${allowed.join(', ')}, not '${value}'`);
-  return found;
-}
-
-function number(name: OptionName, value: string | null, least: number, most: number): number | null {
-  if (value === null) return null;
-  const found = wholeNumber(value);
-  if (found === undefined || found < least || found > most) {
-    throw new UsageError(`--${name} is a whole number from ${least} to ${most}, not '${value}'`);
-  }
-  return found;
-}
-
-/** The table as the help shows it. */
-export function optionLines(): string {
-  const rows = Object.entries<OptionRow>(OPTIONS).map(([name, { value, short, help }]) => {
-    const option = `${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`;
-    return option.length > 31 ? `  ${option}\n${' '.repeat(34)}${help}` : `  ${option.padEnd(32)}${help}`;
-  });
-  return `${rows.join('\n')}\n`;
 }
