@@ -15,6 +15,7 @@ const SUBCOMMANDS: ReadonlyMap<string, Row> = new Map([
     'exec',
     { summary: 'run TCPX opcodes from a file, a pipe, the command line or a prompt', load: () => import('./exec.ts') },
   ],
+  ['pwcrypt', { summary: 'encrypt a password for the configuration of EMAILX', load: () => import('./pwcrypt.ts') }],
   ['engines', { summary: 'show which engines are available here', load: () => import('./engines.ts') }],
 ]);
 
