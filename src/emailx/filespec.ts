@@ -46,6 +46,11 @@ interface AmosSpec extends Place {
   readonly name: string;
 }
 
+/** The options as a caller writes them. */
+const DEVICES = 'programs.EMAILX.files.devices';
+const ERSATZ = 'programs.EMAILX.files.ersatz';
+const LOGIN = 'programs.EMAILX.files.login';
+
 /** Devices and ersatz devices are told apart by the table, not by their form. */
 const DEVICE = '[A-Z][A-Z0-9]{0,9}';
 const PPN = '\\[\\s*(\\d{1,3})\\s*,\\s*(\\d{1,3})\\s*\\]';
@@ -75,17 +80,18 @@ export class HostFiles {
     const accounts = new Map<string, string>();
     const flat = new Map<string, string>();
     for (const [key, directory] of Object.entries(options.devices ?? {})) {
-      const { device, ppn, isFlat } = placeOf(key, 'files.devices');
-      if (directory === '' || directory.includes('\0')) throw new UsageError(`files.devices.${key} names no directory`);
+      const { device, ppn, isFlat } = placeOf(key, DEVICES);
+      if (typeof directory !== 'string' || directory === '' || directory.includes('\0'))
+        throw new UsageError(`${DEVICES}.${key} names no directory`);
       if (isFlat) flat.set(device, directory);
       else if (ppn === null) bases.set(device, directory);
       else accounts.set(accountKey(device, ppn), directory);
     }
     this.#ersatz = new Map(
       Object.entries(options.ersatz ?? {}).map(([key, target]) => {
-        const alias = placeOf(key, 'files.ersatz');
-        if (alias.ppn !== null || alias.isFlat) throw new UsageError(`files.ersatz: '${key}' is a name without [p,pn]`);
-        return [alias.device, placeOf(target, `files.ersatz.${key}`)];
+        const alias = placeOf(key, ERSATZ);
+        if (alias.ppn !== null || alias.isFlat) throw new UsageError(`${ERSATZ}: '${key}' is a name without [p,pn]`);
+        return [alias.device, placeOf(target, `${ERSATZ}.${key}`)];
       }),
     );
     this.#rules = rules;
@@ -95,10 +101,10 @@ export class HostFiles {
     this.#login = null;
     this.#own = null;
     if (options.login === undefined) return;
-    const login = this.#real(placeOf(options.login, 'files.login'));
-    if (login.ppn === null) throw new UsageError(`files.login is a device with [p,pn], not ${quoted(options.login)}`);
+    const login = this.#real(placeOf(options.login, LOGIN));
+    if (login.ppn === null) throw new UsageError(`${LOGIN} is a device with [p,pn], not ${quoted(options.login)}`);
     const own = this.#mapped(login.device, login.ppn);
-    if (own === null) throw new UsageError(`files.login: files.devices does not have ${quoted(options.login)}`);
+    if (own === null) throw new UsageError(`${LOGIN}: ${DEVICES} does not have ${quoted(options.login)}`);
     // A bare name is looked for in the account, then in the library account of its project (conref: open_random).
     const library = this.#mapped(login.device, { ...login.ppn, programmer: 0 });
     this.#login = { ...login, ppn: login.ppn };
@@ -151,15 +157,15 @@ export class HostFiles {
 
   #directory(place: Place): string {
     const device = place.device ?? this.#login?.device ?? null;
-    if (device === null) throw new FilespecError("has no device; set 'files.login', such as 'DSK0:[100,5]'");
+    if (device === null) throw new FilespecError(`has no device; set ${LOGIN}, such as 'DSK0:[100,5]'`);
     const flat = this.#flat.get(device);
     if (flat !== undefined && place.ppn === null) return flat;
     const ppn = place.ppn ?? this.#login?.ppn ?? null;
-    if (ppn === null) throw new FilespecError(`has no [p,pn]; write ${device}:NAME.EXT[p,pn], or set 'files.login'`);
+    if (ppn === null) throw new FilespecError(`has no [p,pn]; write ${device}:NAME.EXT[p,pn], or set ${LOGIN}`);
     const mapped = this.#mapped(device, ppn);
     if (mapped !== null) return mapped;
     const known = [...this.#bases.keys(), ...this.#accounts.keys(), ...this.#flat.keys()].join(', ') || 'none';
-    throw new FilespecError(`is in ${accountKey(device, ppn)}, which files.devices lacks; it has ${known}`);
+    throw new FilespecError(`is in ${accountKey(device, ppn)}, which ${DEVICES} lacks; it has ${known}`);
   }
 
   /** The directory of an account; null for a device that the table lacks. */
@@ -202,9 +208,11 @@ function amosSpec(spec: string): AmosSpec | null {
 
 /** A device of an option, with or without an account. */
 function placeOf(text: string, option: string): Place & { readonly device: string; readonly isFlat: boolean } {
-  const [, device, project, programmer, empty] = PLACE.exec(text.trim()) ?? [];
+  const [, device, project, programmer, empty] = PLACE.exec(String(text).trim()) ?? [];
   if (device === undefined || Number(project) === 0) {
-    throw new UsageError(`${option}: ${quoted(text)} is not a device such as DSK0, or DSK0:[1,4] up to [999,999]`);
+    throw new UsageError(
+      `${option}: ${quoted(String(text))} is not a device such as DSK0, or DSK0:[1,4] up to [999,999]`,
+    );
   }
   return { device: device.toUpperCase(), ppn: ppnOf(project, programmer), isFlat: empty !== undefined };
 }

@@ -1,4 +1,4 @@
-/** The job option `emailx`, as a caller writes it and as the job keeps it. */
+/** The job option `programs.EMAILX`, as a caller writes it and as the job keeps it. */
 import { UsageError } from '../core/errors.ts';
 import { type EmailxAssumptions, parseEmailxAssumptions } from './assumptions.ts';
 import { HostFiles, type HostFilesOptions } from './filespec.ts';
@@ -20,17 +20,28 @@ export interface EmailxPolicy {
 
 const KNOWN: Readonly<Record<keyof EmailxOptions, true>> = { assume: true, files: true, jobName: true };
 
+/** How a caller writes it. */
+const OPTION = 'programs.EMAILX';
+
 /** @throws UsageError that names the option and what it may be */
-export function parseEmailxOptions(options: EmailxOptions = {}): EmailxPolicy {
+export function parseEmailxOptions(given: unknown): EmailxPolicy {
+  const options = optionsOf(OPTION, given) as EmailxOptions;
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(KNOWN, name)) {
-      throw new UsageError(`job option 'emailx.${name}' is unknown; there are ${Object.keys(KNOWN).join(', ')}`);
+      throw new UsageError(`job option '${OPTION}.${name}' is unknown; there are ${Object.keys(KNOWN).join(', ')}`);
     }
   }
-  const assume = parseEmailxAssumptions(options.assume);
+  const assume = parseEmailxAssumptions(optionsOf(`${OPTION}.assume`, options.assume));
+  const files = new HostFiles(optionsOf(`${OPTION}.files`, options.files), assume);
   const jobName = options.jobName ?? `node-${process.pid}`;
   if (!/^[\x21-\x7e]{1,40}$/.test(jobName)) {
-    throw new UsageError('emailx.jobName has 1 to 40 characters of ASCII without blanks');
+    throw new UsageError(`${OPTION}.jobName has 1 to 40 characters of ASCII without blanks`);
   }
-  return Object.freeze({ assume, files: new HostFiles(options.files ?? {}, assume), jobName });
+  return Object.freeze({ assume, files, jobName });
+}
+
+function optionsOf(name: string, given: unknown): object {
+  if (given === undefined) return {};
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given;
+  throw new UsageError(`${name} is an object of options, not ${JSON.stringify(given)}`);
 }
