@@ -201,10 +201,21 @@ export class Suspended<T> {
       const capped = until.at < effect.until.at;
       // An interruption or a cancellation ends the call that waits, not the operation that is left standing.
       const wake = resumed(yield capped ? { ...effect, until } : effect);
+      if (this.#movedOn(effect)) {
+        // Another call has taken it further meanwhile: what this one waited for is over.
+        if (wake === 'timeout' && until.expired) return this.done;
+        continue;
+      }
       if (wake === 'timeout' && capped && !effect.until.expired) return false;
       this.#resume(wake);
     }
     return true;
+  }
+
+  /** Whether it waits for something else than `effect` by now. Throws what it has thrown. */
+  #movedOn(effect: Effect): boolean {
+    if (this.#failure !== null) throw this.#failure.error;
+    return this.#result.done === true || this.#result.value !== effect;
   }
 
   #resume(wake: Wake): void {

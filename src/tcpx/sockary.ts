@@ -10,6 +10,7 @@ import type { Source } from '../core/op.ts';
 import { type Interest, type Op, READABLE, resumed } from '../core/op.ts';
 import { type Call, type Outcome, succeeded } from './call.ts';
 import { checkDeadline, isReady } from './handlers/check.ts';
+import { adopt } from './handlers/connecting.ts';
 import type { Runtime } from './runtime.ts';
 import { closeSocketOp, type TcpxSocket } from './sockets.ts';
 import { CallError } from './status.ts';
@@ -110,10 +111,15 @@ function scan(runtime: Runtime, sockary: Uint8Array): Members {
     const socket = runtime.sockets.peek(numberAt(sockary, index));
     if (socket === undefined) continue;
     indexes.set(socket, index);
-    if (observer === null || socket.kind === 'connecting') unobserved.push(socket);
+    if (observer === null || !isObservable(socket)) unobserved.push(socket);
     else observer.observe(sourceOf(socket), socket);
   }
   return { snapshot: sockary.slice(), indexes, unobserved, ready: [] };
+}
+
+/** An attempt on its way has nothing to observe; one that has succeeded unseen is ready although nothing will happen. */
+function isObservable(socket: TcpxSocket): socket is Exclude<TcpxSocket, { kind: 'connecting' }> {
+  return socket.kind === 'listener' || (socket.kind === 'stream' && socket.connect !== 'unseen');
 }
 
 function sourceOf(socket: Exclude<TcpxSocket, { kind: 'connecting' }>): Source {
@@ -134,7 +140,11 @@ export function* checkSetOp(runtime: Runtime, call: Call, sockary: Uint8Array): 
   }
   members.ready = ready;
   if (ready.length === 0) return succeeded(0);
-  for (const index of ready) sockary[(index - 1) * ELEMENT + READY_OFFSET] = READY;
+  for (const index of ready) {
+    sockary[(index - 1) * ELEMENT + READY_OFFSET] = READY;
+    const socket = runtime.sockets.peek(numberAt(sockary, index));
+    if (socket?.kind === 'stream' && socket.connect === 'unseen') socket.connect = 'counted';
+  }
   return { ...succeeded(ready.length), sockport: nextInTurn(ready, call.lastReady) };
 }
 
@@ -158,7 +168,7 @@ function* advanceConnectingOp(runtime: Runtime, number: number): Op<void> {
   const socket = runtime.sockets.peek(number);
   if (socket?.kind !== 'connecting') return;
   try {
-    if (yield* socket.dialing.advanceOp(NOW)) runtime.sockets.add(socket.dialing.value);
+    if (yield* socket.dialing.advanceOp(NOW)) adopt(runtime, socket);
   } catch (error) {
     if (!(error instanceof TcpxError)) throw error;
   }

@@ -29,6 +29,11 @@ export interface StreamSocket extends SocketBase {
   writing: boolean;
   /** Whether the peer has ever sent a byte. */
   heard: boolean;
+  /**
+   * What the program knows of an asynchronous CONNECT that has succeeded: nothing yet (`unseen`), that a set has a ready
+   * socket (`counted`), or all (`known`, as after any other opening). CHECK answers 1 until it is known.
+   */
+  connect: 'unseen' | 'counted' | 'known';
 }
 
 export interface ListenerSocket extends SocketBase {
@@ -36,9 +41,11 @@ export interface ListenerSocket extends SocketBase {
   readonly listener: Listener;
 }
 
-/** An asynchronous CONNECT on its way; CHECK takes it further. */
+/** An asynchronous CONNECT on its way; every call on the socket takes it further. */
 export interface ConnectingSocket extends SocketBase {
   readonly kind: 'connecting';
+  /** What the connection is to be once it is made. */
+  readonly state: UpgradeState;
   readonly dialing: Suspended<StreamSocket>;
 }
 

@@ -281,6 +281,49 @@ behaviour(
 );
 
 behaviour(
+  { ids: ['ASYNC-CONNECT-IO', 'ASYNC-CONNECT-MODE'], title: 'an asynchronous CONNECT without a CHECK' },
+  async (bench) => {
+    const { status, buffer } = bench;
+    const peer = await startPeer({ steps: [{ send: 'hi' }, { echo: 3 }, { waitFor: 'end' }], count: 8 });
+    for (const flags of [TCPXFLG_ASYNC, TCPXFLG_ASYNC + TCPXFLG_BLOCK]) {
+      // Each opcode alone gets there: within its timer, or called again and again.
+      const first: ((sock: ReturnType<typeof F>) => Promise<number>)[] = [
+        (sock) => bench.x(TCPOP_READ, status, buffer, sock, 2, LIMIT),
+        (sock) => until(-11, () => bench.x(TCPOP_READ, status, buffer, sock, 2)),
+        (sock) => until(-11, () => bench.x(TCPOP_WRITE, status, 'ab', sock)),
+        (sock) => until(0, () => bench.x(TCPOP_CHKQTY, status, '', sock)),
+      ];
+      for (const call of first) {
+        const sock = F(peer.port);
+        expect([0, 1]).toContain(await connect(bench, sock, 'localhost', flags, 0));
+        const number = sock.value;
+        expect(await call(sock)).toBe(2);
+        expect([sock.value, bench.job.socket(number).kind]).toEqual([number, 'stream']);
+        expect(bench.job.socket(number).blocking).toBe((flags & TCPXFLG_BLOCK) !== 0);
+      }
+    }
+    await peer.release('end');
+  },
+);
+
+behaviour(
+  { ids: ['ASYNC-CONNECT-REFUSED', 'ASYNC-CONNECT-IO'], title: 'an attempt that fails without a CHECK' },
+  async (bench) => {
+    const { status, buffer } = bench;
+    for (const call of [
+      (sock: ReturnType<typeof F>) => bench.x(TCPOP_READ, status, buffer, sock, 2, LIMIT),
+      (sock: ReturnType<typeof F>) => until(-11, () => bench.x(TCPOP_WRITE, status, 'ab', sock)),
+      (sock: ReturnType<typeof F>) => until(0, () => bench.x(TCPOP_CHKQTY, status, '', sock)),
+    ]) {
+      const sock = F(await freePort());
+      const begun = await connect(bench, sock, 'localhost', TCPXFLG_ASYNC + TCPXFLG_BLOCK, 0);
+      expect(begun === 0 ? await call(sock) : begun).toBe(-111);
+      expect([sock.value, openSockets(bench.job)]).toEqual([-1, 0]);
+    }
+  },
+);
+
+behaviour(
   { ids: ['ASYNC-CONNECT-REFUSED', 'CHECK-CONNECTING'], title: 'an asynchronous attempt that fails' },
   async (bench) => {
     // Name resolution normally keeps the attempt pending beyond the CONNECT itself.

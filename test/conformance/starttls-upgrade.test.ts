@@ -19,7 +19,14 @@ import {
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
 import { makePki } from '../support/pki.ts';
-import { type PeerScript, type Step, startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
+import {
+  blackholeListener,
+  type PeerScript,
+  type Step,
+  startPeer,
+  startPeerHost,
+  stopPeers,
+} from '../support/scripted-peer.ts';
 
 const pki = await makePki();
 await startPeerHost();
@@ -290,7 +297,7 @@ behaviour(
 );
 
 behaviour(
-  { ids: ['STARTTLS-STATES'], title: 'while an asynchronous CONNECT is on its way -1', options },
+  { ids: ['STARTTLS-STATES'], title: 'while an asynchronous CONNECT with TLS is on its way -1', options },
   async (bench) => {
     const { x, status } = bench;
     const peer = await startPeer({ steps: [{ neverRead: true }] });
@@ -300,9 +307,32 @@ behaviour(
       0,
     );
     expect(await x(TCPOP_STARTTLS, status, '', sock, TCPXFLG_TLS, LIMIT)).toBe(-1);
-    expect(await explain(bench)).toMatch(/still being made/);
+    expect(await explain(bench)).toMatch(/TLS already/);
     expect(sock.value).toBeGreaterThan(0);
     expect(await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS)).toBe(0);
+  },
+);
+
+behaviour(
+  { ids: ['STARTTLS-CONNECT', 'TLS-ASYNC-CONNECT'], title: 'after an asynchronous CONNECT without a CHECK', options },
+  async (bench) => {
+    const { x, status, buffer } = bench;
+    const flags = TCPXFLG_ASYNC + PENDING;
+    const hole = await blackholeListener();
+    const lost = F(hole.port);
+    expect(await x(TCPOP_CONNECT, status, '', lost, flags, 0, hole.host)).toBe(0);
+    expect(await x(TCPOP_STARTTLS, status, '', lost, TCPXFLG_TLS, 50)).toBe(-11);
+    expect(await explain(bench)).toMatch(/still being made/);
+    expect(lost.value).toBeGreaterThan(0);
+    expect(await x(TCPOP_CLOSE, status, '', lost, TCPXFLG_TLS)).toBe(0);
+
+    const peer = await startPeer({ steps: [{ startTls: {} }, { send: 'hi' }, { expectEnd: 'close-notify' }] });
+    const sock = F(peer.port);
+    expect([0, 1]).toContain(await x(TCPOP_CONNECT, status, '', sock, flags, 0, 'localhost'));
+    expect(await x(TCPOP_STARTTLS, status, '', sock, TCPXFLG_TLS, LIMIT), await explain(bench)).toBe(0);
+    expect(await x(TCPOP_READ, status, buffer, sock, 2 + TCPXFLG_TLS, LIMIT)).toBe(2);
+    expect(await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS)).toBe(0);
+    await peer.finished();
   },
 );
 

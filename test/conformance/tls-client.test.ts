@@ -577,6 +577,85 @@ behaviour(
   },
 );
 
+/** READs, in vain, until an asynchronous CONNECT with TLS has been made. */
+async function readUntilMade({ x, status, buffer, job }: Bench, sock: NumberVariable): Promise<void> {
+  const end = Date.now() + LIMIT;
+  while (job.socket(sock.value).kind === 'connecting') {
+    expect(await x(TCPOP_READ, status, buffer, sock, 1 + TCPXFLG_TLS, 20)).toBe(-11);
+    expect(Date.now()).toBeLessThan(end);
+  }
+}
+
+behaviour(
+  {
+    ids: ['TLS-ASYNC-CONNECT', 'ASYNC-CONNECT-IO', 'CHECK-CONNECTING'],
+    title: 'ASYNC with TLS: READ takes the handshake further, CHECK still says 1 once',
+    options,
+  },
+  async (bench) => {
+    const { x, status, buffer } = bench;
+    const peer = await startPeer({
+      steps: [{ waitFor: 'tls' }, { startTls: {} }, { expect: 'go' }, { send: 'hi' }, { expectEnd: 'close-notify' }],
+      count: 2,
+    });
+    const flags = TCPXFLG_BLOCK + TCPXFLG_ASYNC + TCPXFLG_TLS;
+    const sock = F(peer.port);
+    expect(await x(TCPOP_CONNECT, status, '', sock, flags, 20, 'localhost')).toBe(0);
+    const set = sockary(3);
+    const index = F(peer.port);
+    expect(await x(TCPOP_CONNECT, status, '', index, flags, 20, 'localhost', set)).toBe(0);
+    expect(await x(TCPOP_WRITE, status, 'go', sock, 2 + TCPXFLG_TLS, 20)).toBe(-11);
+    await peer.release('tls');
+
+    await readUntilMade(bench, sock);
+    expect(await x(TCPOP_CHECK, status, '', sock, TCPXFLG_TLS)).toBe(1);
+    expect(await x(TCPOP_CHECK, status, '', sock, TCPXFLG_TLS)).toBe(0);
+
+    // A set counts it once; the CHECK on its own index tells what it was.
+    const member = F(set.socket(1));
+    await readUntilMade(bench, member);
+    const whole = F(0);
+    expect(await x(TCPOP_CHECK, status, '', whole, TCPXFLG_TLS, 0, '', set)).toBe(1);
+    expect([whole.value, set.ready(1)]).toEqual([1, true]);
+    whole.value = 0;
+    expect(await x(TCPOP_CHECK, status, '', whole, TCPXFLG_TLS, 0, '', set)).toBe(0);
+    expect(await x(TCPOP_CHECK, status, '', index, TCPXFLG_TLS, 0, '', set)).toBe(1);
+    expect(await x(TCPOP_CHECK, status, '', index, TCPXFLG_TLS, 0, '', set)).toBe(0);
+
+    for (const made of [sock, member]) {
+      expect(await x(TCPOP_WRITE, status, 'go', made, 2 + TCPXFLG_TLS, LIMIT)).toBe(2);
+      expect(await x(TCPOP_READ, status, buffer, made, 2 + TCPXFLG_TLS, LIMIT)).toBe(2);
+      await x(TCPOP_CLOSE, status, '', made, TCPXFLG_TLS);
+    }
+    await peer.finished();
+  },
+);
+
+behaviour(
+  {
+    ids: ['TLS-ASYNC-CONNECT'],
+    title: 'two calls that wait for the same asynchronous CONNECT; CLOSE ends both',
+    options,
+  },
+  async (bench) => {
+    if (bench.mode === 'sync') return;
+    const { x } = bench;
+    const flags = TCPXFLG_BLOCK + TCPXFLG_ASYNC + TCPXFLG_TLS;
+    for (const ends of [false, true]) {
+      const peer = await startPeer({ steps: [{ waitFor: 'tls' }, { startTls: {} }, { send: 'hi' }, { waitFor: 'x' }] });
+      const sock = F(peer.port);
+      expect(await x(TCPOP_CONNECT, F(), '', sock, flags, 20, 'localhost')).toBe(0);
+      const reading = x(TCPOP_READ, F(), S(10), sock, 2 + TCPXFLG_TLS, LIMIT);
+      const checking = x(TCPOP_CHECK, F(), '', sock, TCPXFLG_TLS, LIMIT);
+      if (ends) expect(await x(TCPOP_CLOSE, F(), '', sock, TCPXFLG_TLS)).toBe(0);
+      else await peer.release('tls');
+      expect(await Promise.all([reading, checking])).toEqual(ends ? [-125, -125] : [2, 1]);
+      if (!ends) await x(TCPOP_CLOSE, F(), '', sock, TCPXFLG_TLS);
+      expect(bench.job.sockets).toEqual([]);
+    }
+  },
+);
+
 behaviour(
   { ids: ['TLS-READ-TABLE'], title: 'a READ that waits while WRITE works on the same socket', options },
   async (bench) => {

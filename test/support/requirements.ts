@@ -139,7 +139,7 @@ export const REQUIREMENTS = {
   'CONNECT-IPV6': 'tcpx §15.15: an IPv6 literal is connected to',
   'ASYNC-CONNECT-STATUS': 'tcpx §9: 1 connected, 0 pending with a socket already, negative failed',
   'ASYNC-CONNECT-TIMER': 'tcpx §4, §9: the end of the timer does not abort the attempt',
-  'ASYNC-CONNECT-IO': 'tcpx §9: READ and WRITE while pending are would-block (ASSUMED)',
+  'ASYNC-CONNECT-IO': 'tcpx §9: READ and WRITE while pending are would-block (ASSUMED); they take the attempt further',
   'ASYNC-CONNECT-CLOSE': 'tcpx §9: CLOSE gives a pending attempt up (INFERRED)',
   'ASYNC-CONNECT-REFUSED': 'tcpx §9: a failure seen by CHECK closes and sets sockport to -1 (ASSUMED)',
   'ASYNC-CONNECT-MODE': 'tcpx §9: after success the socket is as any other, BLOCK as chosen at CONNECT',

@@ -338,6 +338,22 @@ describe('Suspended', () => {
     expect(runSync(suspended.advanceOp(NOW), waiter('timeout'))).toBe(false);
   });
 
+  it('is taken further by two calls at once, and each has its value', async () => {
+    const source = new Scripted();
+    const value = { made: true };
+    function* dialOp(): Op<typeof value> {
+      for (let tries = 0; tries < 2; tries += 1) yield* waitOp(source, WRITABLE, NEVER);
+      return value;
+    }
+    const suspended = new Suspended(dialOp());
+    // Each call tries at once: the second brings it to its end while the first still waits.
+    const patient = runAsync(suspended.advanceOp(NEVER));
+    expect(runSync(suspended.advanceOp(NOW), waiter())).toBe(true);
+    source.fire();
+    expect(await patient).toBe(true);
+    expect(suspended.value).toBe(value);
+  });
+
   it('fails now and in every later call', () => {
     let fails = false;
     function* failsOp(): Op<void> {

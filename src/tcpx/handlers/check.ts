@@ -1,11 +1,12 @@
 /** TCPOP_CHECK (7) and TCPOP_CHKQTY (8); reference tcpx §2, §4, §7, §9, §10. */
 import { Deadline, NOW } from '../../core/deadline.ts';
-import { IoError } from '../../core/errors.ts';
 import { type Op, READABLE, waitOp } from '../../core/op.ts';
 import type { Endpoint } from '../../net/endpoint.ts';
 import { type Call, type Outcome, succeeded } from '../call.ts';
 import type { Runtime } from '../runtime.ts';
-import type { ConnectingSocket, TcpxSocket } from '../sockets.ts';
+import type { StreamSocket, TcpxSocket } from '../sockets.ts';
+import { establishedOp } from './connecting.ts';
+import { streamOf } from './stream.ts';
 
 /** How long a CHECK waits: not at all with timer 0. */
 export function checkDeadline(call: Call): Deadline {
@@ -18,14 +19,17 @@ export function checkDeadline(call: Call): Deadline {
  */
 export function lookAtOnce(runtime: Runtime, call: Call): Outcome | null {
   const socket = runtime.sockets.peek(call.sockport);
-  if (socket?.kind !== 'stream' || call.timer > 0) return null;
+  if (socket?.kind !== 'stream' || socket.connect !== 'known' || call.timer > 0) return null;
   return lookedAt(runtime, socket.endpoint);
 }
 
 export function* checkOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
   const socket = runtime.sockets.find(call.sockport);
   const until = checkDeadline(call);
-  if (socket.kind === 'connecting') return yield* checkConnectingOp(runtime, socket, until);
+  if (socket.kind === 'connecting') {
+    const made = yield* establishedOp(runtime, socket, until);
+    return made === null ? succeeded(0) : nowKnown(made);
+  }
   if (socket.kind === 'listener') {
     const { listener } = socket;
     while (!listener.pending()) {
@@ -34,6 +38,7 @@ export function* checkOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
     }
     return succeeded(1);
   }
+  if (socket.connect !== 'known') return nowKnown(socket);
   const { endpoint } = socket;
   for (;;) {
     const state = endpoint.probe();
@@ -61,20 +66,16 @@ function closedByPeer(runtime: Runtime): Outcome {
   };
 }
 
-/** Takes an asynchronous CONNECT further: the first 1 means "connected", not "data available". */
-function* checkConnectingOp(runtime: Runtime, socket: ConnectingSocket, until: Deadline): Op<Outcome> {
-  if (!(yield* socket.dialing.advanceOp(until))) {
-    if (until !== NOW || !(yield* runtime.engine.settleOp())) return succeeded(0);
-    if (!(yield* socket.dialing.advanceOp(NOW))) return succeeded(0);
-  }
-  runtime.sockets.add(socket.dialing.value);
+/** The first 1 after an asynchronous CONNECT means "connected", not "data available". */
+function nowKnown(socket: StreamSocket): Outcome {
+  socket.connect = 'known';
   return succeeded(1);
 }
 
 export function* chkqtyOp(runtime: Runtime, call: Call): Op<Outcome> {
-  const socket = runtime.sockets.find(call.sockport);
-  if (socket.kind === 'connecting') return succeeded(0);
-  if (socket.kind === 'listener') throw new IoError('ENOTCONN', `socket ${call.sockport} is listening`);
+  const found = streamOf(runtime, call);
+  const socket = found.kind === 'stream' ? found : yield* establishedOp(runtime, found, NOW);
+  if (socket === null) return succeeded(0);
   const { endpoint } = socket;
   // Also with bytes at hand: a program that asks until a whole record is there would never see more arrive.
   yield* runtime.engine.settleOp();
@@ -87,6 +88,7 @@ export function* chkqtyOp(runtime: Runtime, call: Call): Op<Outcome> {
 export function isReady(socket: TcpxSocket): boolean {
   if (socket.kind === 'listener') return socket.listener.pending();
   if (socket.kind === 'connecting') return socket.dialing.done;
+  if (socket.connect === 'unseen') return true;
   try {
     return socket.endpoint.probe() !== 'idle';
   } catch {

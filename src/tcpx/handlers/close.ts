@@ -1,5 +1,5 @@
 /** TCPOP_SHUTDOWN (5) and TCPOP_CLOSE (6); reference tcpx §2, §3.3. */
-import { NEVER } from '../../core/deadline.ts';
+import { NEVER, NOW } from '../../core/deadline.ts';
 import { IoError, UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
 import type { Direction } from '../../net/endpoint.ts';
@@ -8,14 +8,16 @@ import { type Call, type Outcome, succeeded } from '../call.ts';
 import { countBelowTlsBit } from '../flags.ts';
 import type { Runtime } from '../runtime.ts';
 import { closeSocketOp } from '../sockets.ts';
+import { establishedOp } from './connecting.ts';
 import { streamOf } from './stream.ts';
 
 /** The values of shutdown(2), ASSUMED in reference tcpx §3.3. */
 const DIRECTIONS: readonly Direction[] = ['receive', 'send', 'both'];
 
 export function* shutdownOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
-  const socket = streamOf(runtime, call);
-  if (socket === 'connecting') throw new IoError('ENOTCONN', `socket ${call.sockport} is still connecting`);
+  const found = streamOf(runtime, call);
+  const socket = found.kind === 'stream' ? found : yield* establishedOp(runtime, found, NOW);
+  if (socket === null) throw new IoError('ENOTCONN', `socket ${call.sockport} is still connecting`);
   const direction = DIRECTIONS[countBelowTlsBit(call.flags, runtime.bits)];
   if (direction === undefined) throw new UsageError('flags of SHUTDOWN is 0 to receive, 1 to send, 2 for both');
   yield* shutdownOp(socket.endpoint, direction, NEVER);

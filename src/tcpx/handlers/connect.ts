@@ -9,7 +9,7 @@ import { type Call, type Outcome, succeeded } from '../call.ts';
 import { hasFlag } from '../flags.ts';
 import { type Runtime, timerDeadline } from '../runtime.ts';
 import type { StreamSocket } from '../sockets.ts';
-import { openStreamOp, portOf } from './open.ts';
+import { openStreamOp, portOf, upgradeStateOf } from './open.ts';
 
 /** The longest greeting that the old connect stores into a dynamic variable. */
 const LONGEST_GREETING = 4096;
@@ -42,7 +42,8 @@ function* beginConnectOp(runtime: Runtime, call: Call): Op<Outcome> {
     runtime.sockets.add(dialing.value);
     return { ...succeeded(1), sockport: call.reserved };
   }
-  runtime.sockets.add({ kind: 'connecting', number: call.reserved, tasks: new Set(), dialing });
+  const state = upgradeStateOf(runtime, call);
+  runtime.sockets.add({ kind: 'connecting', number: call.reserved, tasks: new Set(), state, dialing });
   return { ...succeeded(0), sockport: call.reserved };
 }
 

@@ -64,6 +64,7 @@ export function* openStreamOp(
     reading: false,
     writing: false,
     heard: false,
+    connect: 'known',
   };
   if (state === 'tls') {
     const secure = yield* upgradeOp(runtime.engine, endpoint, tlsStart(runtime, socket), until, 'nothing');

@@ -7,6 +7,7 @@ import { type Call, type Outcome, succeeded } from '../call.ts';
 import { type Runtime, timerDeadline } from '../runtime.ts';
 import type { StreamSocket } from '../sockets.ts';
 import { refused } from '../status.ts';
+import { establishedOp, STILL_CONNECTING } from './connecting.ts';
 import { countOf, streamOf } from './stream.ts';
 
 /*
@@ -17,8 +18,10 @@ import { countOf, streamOf } from './stream.ts';
  * count n, non-bl.     up to n of what is there              the same
  */
 export function* readOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
-  const socket = streamOf(runtime, call);
-  if (socket === 'connecting') return refused('EAGAIN', 'the connection is still being made');
+  const found = streamOf(runtime, call);
+  const limit = timerDeadline(call);
+  const socket = found.kind === 'stream' ? found : yield* establishedOp(runtime, found, call.timer > 0 ? limit : NOW);
+  if (socket === null) return refused('EAGAIN', STILL_CONNECTING);
   if (socket.reading) return refused('EALREADY', 'another READ waits on this socket');
   const count = countOf(runtime, call, socket);
   const into = target(runtime, call, count);
@@ -26,13 +29,14 @@ export function* readOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
   try {
     const { endpoint } = socket;
     const mayWait = socket.blocking || call.timer > 0;
-    const until = mayWait ? timerDeadline(call) : NOW;
+    const until = mayWait ? limit : NOW;
     let received = yield* mayWait && count > 0 ? readFullyOp(endpoint, into, until) : readOp(endpoint, into, until);
     if (received === 'timeout' && until === NOW && (yield* runtime.engine.settleOp())) {
       received = yield* readOp(endpoint, into, NOW);
     }
     if (received === 'timeout') return refused('EAGAIN', nothingReceived(socket));
     if (received > 0) socket.heard = true;
+    socket.connect = 'known';
     return succeeded(received, received === into.length ? into : into.subarray(0, received));
   } finally {
     socket.reading = false;

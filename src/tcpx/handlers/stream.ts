@@ -3,17 +3,16 @@ import { IoError, UsageError } from '../../core/errors.ts';
 import type { Call } from '../call.ts';
 import { countBelowTlsBit } from '../flags.ts';
 import type { Runtime } from '../runtime.ts';
-import type { StreamSocket } from '../sockets.ts';
+import type { ConnectingSocket, StreamSocket } from '../sockets.ts';
 
 /**
- * The connection that a call is about, or 'connecting' while an asynchronous CONNECT is on its way.
+ * The connection that a call is about, or the asynchronous CONNECT that is to become one.
  *
  * @throws IoError EBADF for an unknown number, ENOTCONN for a listening socket
  */
-export function streamOf(runtime: Runtime, call: Call): StreamSocket | 'connecting' {
+export function streamOf(runtime: Runtime, call: Call): StreamSocket | ConnectingSocket {
   const socket = runtime.sockets.find(call.sockport);
-  if (socket.kind === 'stream') return socket;
-  if (socket.kind === 'connecting') return 'connecting';
+  if (socket.kind !== 'listener') return socket;
   throw new IoError('ENOTCONN', `socket ${call.sockport} is listening`);
 }
 

@@ -7,12 +7,15 @@ import { type Call, type Outcome, succeeded } from '../call.ts';
 import { type Runtime, timerDeadline } from '../runtime.ts';
 import type { StreamSocket } from '../sockets.ts';
 import { refused } from '../status.ts';
+import { establishedOp, STILL_CONNECTING } from './connecting.ts';
 import { textOf } from './open.ts';
 import { countOf, streamOf } from './stream.ts';
 
 export function* writeOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
-  const socket = streamOf(runtime, call);
-  if (socket === 'connecting') return refused('EAGAIN', 'the connection is still being made');
+  const found = streamOf(runtime, call);
+  const limit = timerDeadline(call);
+  const socket = found.kind === 'stream' ? found : yield* establishedOp(runtime, found, call.timer > 0 ? limit : NOW);
+  if (socket === null) return refused('EAGAIN', STILL_CONNECTING);
   if (socket.writing) return refused('EALREADY', 'another WRITE waits on this socket');
   const from = data(runtime, call, socket);
   if (from.length === 0) return succeeded(0);
@@ -23,8 +26,10 @@ export function* writeOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
     // A write that may not wait is not begun before all of it fits, as the low-water mark of the original has it; more
     // than an empty send buffer can hold goes out in part.
     const begins = mayWait || endpoint.fits(from.length);
-    const sent = begins ? yield* writeOp(endpoint, from, mayWait ? timerDeadline(call) : NOW) : 0;
-    return sent === 0 ? refused('EAGAIN', `no room to send ${from.length} bytes`) : succeeded(sent);
+    const sent = begins ? yield* writeOp(endpoint, from, mayWait ? limit : NOW) : 0;
+    if (sent === 0) return refused('EAGAIN', `no room to send ${from.length} bytes`);
+    socket.connect = 'known';
+    return succeeded(sent);
   } finally {
     socket.writing = false;
   }
