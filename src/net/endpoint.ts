@@ -117,6 +117,13 @@ export interface Engine {
   connectOp(host: string, port: number, until: Deadline): Op<PlainEndpoint>;
   /** Begins TLS on a connection of this engine, which may not be used in clear any more. Only `upgradeOp` calls this. */
   startTls(plain: PlainEndpoint, start: TlsStart): TlsEndpoint;
+  /**
+   * Loads what a TLS server needs, so that a policy that cannot work fails before there is a client.
+   *
+   * @throws TlsError without a certificate or with a bad priority string, UsageError for a certificate or key that
+   * cannot be used
+   */
+  prepareServer(settings: TlsSettings): void;
   /** Binds and listens; port 0 lets the system choose. An empty host is every interface. */
   listenOp(host: string, port: number, backlog: number): Op<Listener>;
 }

@@ -2,7 +2,9 @@
 import { IoError } from '../core/errors.ts';
 import { threadReactor } from '../native/reactor.ts';
 import { beginLookup } from '../native/resolve.ts';
+import { requireOwnCertificate } from '../tls/settings.ts';
 import type { Engine, Observer } from './endpoint.ts';
+import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
 import { connectInTurnOp } from './lookup.ts';
 import { connectNativeOp, listenNative, NativeEndpoint, NativeListener } from './native.ts';
 import { GnutlsEndpoint } from './native-tls.ts';
@@ -33,6 +35,11 @@ export const nativeEngine: Engine = {
   // biome-ignore lint/correctness/useYield: listening never waits on this engine; the interface allows for it
   *listenOp(host, port, backlog) {
     return listenNative(host === '' ? '0.0.0.0' : host, port, backlog);
+  },
+  prepareServer(settings) {
+    requireOwnCertificate(settings);
+    credentialsOf(settings);
+    parsedPriority(settings.priority);
   },
   startTls(plain, start) {
     if (!(plain instanceof NativeEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');

@@ -26,7 +26,7 @@ import { plaintextText } from '../tls/codes.ts';
 import { alertText, GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
 import type { KeptSession } from '../tls/session-cache.ts';
-import type { TlsSettings } from '../tls/settings.ts';
+import { requireOwnCertificate, type TlsSettings } from '../tls/settings.ts';
 import { VerifyError } from '../tls/verify-error.ts';
 import {
   type Address,
@@ -137,13 +137,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   #setUpServer(ticketKey: BigUint64Array): void {
-    const { clientAuth, resume, cert, verify } = this.#settings;
-    if (cert === null) {
-      throw new TlsError(
-        GNUTLS_E.INSUFFICIENT_CREDENTIALS.code,
-        'a TLS server needs a certificate: set tls.cert and tls.key',
-      );
-    }
+    const { clientAuth, resume, verify } = this.#settings;
+    requireOwnCertificate(this.#settings);
     if (resume) this.#check(this.#gnutls.gnutls_session_ticket_enable_server(this.#session, ticketKey));
     if (clientAuth === 'none') return;
     const request = clientAuth === 'require' ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST;

@@ -5,6 +5,7 @@ import { READABLE, type Source, waitOp } from '../core/op.ts';
 import type { Engine } from './endpoint.ts';
 import { connectInTurnOp } from './lookup.ts';
 import { connectNodeOp, NodeEndpoint, NodeListener } from './node.ts';
+import { secureContextOf } from './node-secure-context.ts';
 import { NodeTlsEndpoint } from './node-tls.ts';
 
 /**
@@ -41,6 +42,10 @@ export const nodeEngine: Engine = {
     } finally {
       if (!bound) listener.destroy();
     }
+  },
+
+  prepareServer(settings) {
+    secureContextOf(settings, 'server', settings.priority);
   },
 
   startTls(plain, start) {

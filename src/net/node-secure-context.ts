@@ -5,10 +5,9 @@
 import { constants, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
-import { TlsError, UsageError } from '../core/errors.ts';
-import { GNUTLS_E } from '../tls/gnutls-errors.ts';
+import { UsageError } from '../core/errors.ts';
 import { translatePriority } from '../tls/priority.ts';
-import { DEFAULT_PRIORITY, type TlsSettings } from '../tls/settings.ts';
+import { DEFAULT_PRIORITY, requireOwnCertificate, type TlsSettings } from '../tls/settings.ts';
 
 /** Where distributions keep the trusted certificates, for Node releases that cannot read the system's store. */
 const SYSTEM_BUNDLES = [
@@ -72,12 +71,7 @@ export function keepsTickets(context: tls.SecureContext): boolean {
 }
 
 function makeContext(settings: TlsSettings, role: 'client' | 'server', priority: string): tls.SecureContext {
-  if (role === 'server' && settings.cert === null) {
-    throw new TlsError(
-      GNUTLS_E.INSUFFICIENT_CREDENTIALS.code,
-      'a TLS server needs a certificate: set tls.cert and tls.key',
-    );
-  }
+  if (role === 'server') requireOwnCertificate(settings);
   if (settings.ca !== null) requireCertificate(settings.ca);
   const { tickets, secureOptions, ...policy } = translatePriority(priority === '' ? DEFAULT_PRIORITY : priority);
   const ca = settings.ca === null ? (settings.verify === 'none' ? undefined : systemTrust()) : Buffer.from(settings.ca);

@@ -2,7 +2,8 @@
  * TLS policy of a job: options as a caller writes them, parsed once into a complete, frozen object.
  */
 import { readFileSync } from 'node:fs';
-import { UsageError } from '../core/errors.ts';
+import { TlsError, UsageError } from '../core/errors.ts';
+import { GNUTLS_E } from './gnutls-errors.ts';
 import { SessionCache } from './session-cache.ts';
 
 export type VerifyPolicy = 'full' | 'none';
@@ -57,6 +58,13 @@ export interface TlsSettings extends TlsPolicy {
 
 export function tlsSettings(policy: TlsPolicy): TlsSettings {
   return Object.freeze({ ...policy, sessions: new SessionCache() });
+}
+
+/** @throws TlsError GNUTLS_E_INSUFFICIENT_CREDENTIALS for a policy that cannot be a server's */
+export function requireOwnCertificate({ cert }: TlsPolicy): void {
+  if (cert !== null) return;
+  const { code } = GNUTLS_E.INSUFFICIENT_CREDENTIALS;
+  throw new TlsError(code, 'a TLS server needs a certificate: set tls.cert and tls.key');
 }
 
 /** Everything the local TLS library regards as normal, without the versions that RFC 8996 deprecates. */

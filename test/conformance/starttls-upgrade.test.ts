@@ -415,8 +415,12 @@ behaviour(
     options: { bind: '127.0.0.1' },
   },
   async (bench) => {
-    const { x, status } = bench;
-    const { sock } = await accept(bench, [{ expectEnd: 'any' }]);
+    const { x, status, job } = bench;
+    const listener = F(0);
+    expect(await x(TCPOP_ACCEPT, status, '', listener, TCPXFLG_LISTEN)).toBe(0);
+    await startPeer({ connect: { port: job.socket(listener.value).local.port }, steps: [{ expectEnd: 'any' }] });
+    const sock = F(listener.value);
+    expect(await x(TCPOP_ACCEPT, status, '', sock, PENDING + TCPXFLG_ASYNC)).toBe(0);
     expect(await x(TCPOP_STARTTLS, status, '', sock, TCPXFLG_TLS, LIMIT)).toBe(-32);
     expect(await explain(bench)).toMatch(/tls\.cert/);
     expect(sock.value).toBe(-1);

@@ -11,6 +11,7 @@ import {
   TCPXFLG_BLOCK,
   TCPXFLG_KEEPLISTEN,
   TCPXFLG_LISTEN,
+  TCPXFLG_STARTTLS,
   TCPXFLG_TLS,
 } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
@@ -33,6 +34,7 @@ guardDescriptors();
 afterEach(stopPeers);
 
 const options = { bind: '127.0.0.1', tls: pki.good };
+const BROKEN = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 
 /** What ERRMSG says of the last STATUS. */
 async function explain({ x, status }: Bench): Promise<string> {
@@ -278,12 +280,42 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
 }
 
 behaviour(
-  { ids: ['TLS-SERVER'], title: 'without a certificate: -32, and the option is named', options: { bind: '127.0.0.1' } },
+  { ids: ['TLS-SERVER'], title: 'without a certificate that can be used nobody listens, and the option is named' },
   async (bench) => {
-    const { sock } = await accept(bench, { steps: [{ expectEnd: 'any' }] });
-    expect(bench.status.value).toBe(-32);
+    const bits = [TCPXFLG_LISTEN, TCPXFLG_BLOCK, TCPXFLG_KEEPLISTEN];
+    for (const [tls, wanted, named] of [
+      [{}, -32, /tls\.cert.*tls\.key/],
+      [{ cert: pki.good.cert, key: pki.client.key }, -22, /tls\.cert and tls\.key/],
+      [{ cert: BROKEN, key: pki.good.key }, -22, /tls\.cert and tls\.key/],
+      [{ ...pki.good, ca: BROKEN }, -22, /tls\.ca/],
+      [{ ...pki.good, priority: 'NORMAL:+NO-SUCH-CIPHER' }, -50, /NO-SUCH-CIPHER/],
+    ] as const) {
+      const job = bench.newJob({ bind: '127.0.0.1', tls });
+      const call = async (...args: Parameters<Bench['x']>) =>
+        bench.mode === 'sync' ? job.xcall('TCPX', ...args) : await job.xcall.async('TCPX', ...args);
+      for (const flags of bits.flatMap((bit) => [bit + TCPXFLG_TLS, bit + TCPXFLG_TLS + TCPXFLG_STARTTLS])) {
+        const sock = F(await freePort());
+        expect(await call(TCPOP_ACCEPT, bench.status, '', sock, flags)).toBe(wanted);
+        const text = S(0);
+        await call(TCPOP_ERRMSG, bench.status, text, 0, TCPXFLG_TLS);
+        expect(text.value).toMatch(named);
+        expect([sock.value, job.sockets]).toEqual([-1, []]);
+      }
+    }
+  },
+);
+
+behaviour(
+  { ids: ['TLS-SERVER'], title: 'without a certificate at a listener in clear: -32', options: { bind: '127.0.0.1' } },
+  async (bench) => {
+    const { x, status, job } = bench;
+    const listener = F(0);
+    expect(await x(TCPOP_ACCEPT, status, '', listener, TCPXFLG_LISTEN)).toBe(0);
+    const { port } = job.socket(listener.value).local;
+    await startPeer({ connect: { port }, steps: [{ expectEnd: 'any' }] });
+    expect(await x(TCPOP_ACCEPT, status, '', listener, TCPXFLG_ASYNC + TCPXFLG_TLS)).toBe(-32);
     expect(await explain(bench)).toMatch(/tls\.cert.*tls\.key/);
-    expect(sock.value).toBe(-1);
+    expect(listener.value).toBe(-1);
   },
 );
 

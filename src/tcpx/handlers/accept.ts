@@ -8,19 +8,22 @@ import { hasFlag } from '../flags.ts';
 import { type Runtime, timerDeadline } from '../runtime.ts';
 import { destroySocket, type ListenerSocket, type StreamSocket } from '../sockets.ts';
 import { refused } from '../status.ts';
-import { openStreamOp, portOf, textOf } from './open.ts';
+import { openStreamOp, portOf, textOf, upgradeStateOf } from './open.ts';
 
 /** The most that is sent to a client on accepting it (reference tcpx §5.2). */
 const LONGEST_GREETING = 32;
 
 export function* acceptOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
   const { bits } = runtime;
-  if (hasFlag(call.flags, bits.listen)) {
+  const listens = hasFlag(call.flags, bits.listen);
+  const given = !listens && hasFlag(call.flags, bits.async);
+  // A server whose certificate cannot be used is told so before it listens, and not by its first client.
+  if (!given && upgradeStateOf(runtime, call) !== 'plain') runtime.engine.prepareServer(runtime.tls);
+  if (listens) {
     const listener = runtime.sockets.add(yield* listenOp(runtime, call, portOf(call, 0)));
     return { ...succeeded(0), sockport: listener.number };
   }
   const keep = hasFlag(call.flags, bits.keepListen);
-  const given = hasFlag(call.flags, bits.async);
   const listener = given ? givenListener(runtime, call) : yield* ownListenerOp(runtime, call, keep);
   let accepted: StreamSocket | 'timeout';
   try {
