@@ -13,13 +13,21 @@ export const OPTIONS = {
   servername: { value: 'NAME', help: 'name to send and to check, where it is not the host of CONNECT' },
   alpn: { value: 'a,b', help: 'protocols to offer by ALPN, the preferred one first' },
   priority: { value: 'STRING', help: 'GnuTLS priority string for connections that give none' },
+  'client-auth': {
+    value: 'none|request|require',
+    help: 'certificate asked of clients of ACCEPT with TLS; default none',
+  },
+  'handshake-timeout': { value: 'MS', help: 'longest TLS handshake, beside the timer of the call; default 40000' },
+  'no-resume': { help: 'no TLS session is resumed, as client or server' },
   trace: { value: 'TOPICS', help: 'socks, xdebug, data, separated by commas: trace to standard error' },
   'trace-file': { value: 'FILE', help: 'append traces to this file instead' },
   json: { help: 'one line of JSON per call' },
   full: { help: 'show long buffers as a whole' },
   async: { help: 'use the asynchronous form of the call; always so at the prompt' },
+  home: { value: 'caller|worker', help: 'where the sockets of --async live on the engine node; default caller' },
   'status-family': { value: 'linux|windows', help: 'numbers of system errors; default linux' },
   bind: { value: 'ADDR', help: 'address that ACCEPT binds to; default all of IPv4' },
+  assume: { value: 'NAME=VALUE', multiple: true, help: 'what nobody knows of the original; may be repeated' },
   symbols: { value: 'ashell.def', help: 'symbols of a site; its numbers win' },
   'buffer-size': { value: 'N', help: 'size of the variable buffer in bytes; default 8192' },
   timer: { value: 'MS', help: 'timer of short forms that give none, but CHECK and asynchronous CONNECT or ACCEPT' },
@@ -38,8 +46,10 @@ export interface ExecOptions {
   readonly json: boolean;
   readonly full: boolean;
   readonly asynchronous: boolean;
+  readonly home: 'caller' | 'worker' | null;
   readonly statusFamily: 'linux' | 'windows';
   readonly bind: string | null;
+  readonly assume: Readonly<Record<string, string | number | boolean>>;
   readonly symbols: string | null;
   readonly bufferSize: number;
   readonly timer: number | null;
@@ -62,6 +72,8 @@ export function parseExecOptions(args: readonly string[]): ExecOptions {
   };
   const verify = chosen('verify', one('verify'), ['full', 'none'] as const);
   const alpn = one('alpn');
+  const clientAuth = chosen('client-auth', one('client-auth'), ['none', 'request', 'require'] as const);
+  const handshakeTimeout = numberOption('handshake-timeout', one('handshake-timeout'), 1, LONGEST_TIMER);
   return {
     help: is('help'),
     file: file ?? null,
@@ -75,14 +87,19 @@ export function parseExecOptions(args: readonly string[]): ExecOptions {
       ...text('priority'),
       ...(verify === null ? {} : { verify }),
       ...(alpn === null ? {} : { alpn: alpn.split(',') }),
+      ...(clientAuth === null ? {} : { clientAuth }),
+      ...(handshakeTimeout === null ? {} : { handshakeTimeout }),
+      ...(is('no-resume') ? { resume: false } : {}),
     },
     trace: one('trace')?.split(',') ?? null,
     traceFile: one('trace-file'),
     json: is('json'),
     full: is('full'),
     asynchronous: is('async'),
+    home: chosen('home', one('home'), ['caller', 'worker'] as const),
     statusFamily: chosen('status-family', one('status-family'), ['linux', 'windows'] as const) ?? 'linux',
     bind: one('bind'),
+    assume: Object.fromEntries(all('assume').map(assumption)),
     symbols: one('symbols'),
     bufferSize: numberOption('buffer-size', one('buffer-size'), 1, LARGEST_BUFFER) ?? DEFAULT_BUFFER,
     timer: numberOption('timer', one('timer'), 0, LONGEST_TIMER),
@@ -103,4 +120,12 @@ function joined(args: readonly string[]): string[] {
     } else result.push(argument);
   }
   return result;
+}
+
+/** `NAME=VALUE`; which names there are and what they may be, the job knows. */
+function assumption(text: string): [name: string, value: string | number | boolean] {
+  const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new UsageError(`--assume is NAME=VALUE, not '${text}'`);
+  if (value === 'true' || value === 'false') return [name, value === 'true'];
+  return [name, /^-?\d+$/.test(value) ? Number(value) : value];
 }

@@ -3,13 +3,11 @@ import { closeSync, createReadStream, openSync } from 'node:fs';
 import { builtInSymbols, loadAshellDef } from '../basic/index.ts';
 import { UsageError } from '../core/errors.ts';
 import { reasonOf } from '../core/reason.ts';
-import { parseTopics } from '../core/trace.ts';
-import type { EngineRequest } from '../tcpx/engines.ts';
 import { createJob } from '../tcpx/job.ts';
-import type { JobOptions } from '../tcpx/options.ts';
-import { type ExecOptions, parseExecOptions } from './exec-options.ts';
+import { parseExecOptions } from './exec-options.ts';
 import { execute } from './execute.ts';
 import { EXIT, type Output } from './exit.ts';
+import { jobOptionsOf } from './job-options.ts';
 import { renderJson } from './json.ts';
 import { linesOf, linesOfOptions, type SourceLine, unreadable } from './lines.ts';
 import { renderText } from './render.ts';
@@ -41,7 +39,7 @@ export async function run(args: readonly string[], output: Output): Promise<numb
   }
   if (options.traceFile !== null) checkTraceFile(options.traceFile);
   const asynchronous = options.asynchronous || atPrompt;
-  const job = createJob(jobOptions(options, symbols));
+  const job = createJob(jobOptionsOf(options, symbols));
   try {
     const { bufferSize, timer, statusFamily } = options;
     const session = new Session({ job, symbols, asynchronous, bufferSize, timer, statusFamily });
@@ -116,20 +114,6 @@ async function* fileLines(path: string): AsyncGenerator<SourceLine> {
   } catch (error) {
     throw error instanceof UsageError ? error : unreadable(path, error);
   }
-}
-
-function jobOptions(options: ExecOptions, symbols: JobOptions['symbols']): JobOptions {
-  const { engine, tls, trace, traceFile, statusFamily, bind } = options;
-  return {
-    // Names that do not exist are refused by the job, which knows them.
-    ...(engine === null ? {} : { engine: engine as EngineRequest }),
-    tls,
-    ...(trace === null ? {} : { trace: [...parseTopics(trace)] }),
-    ...(traceFile === null ? {} : { traceFile }),
-    statusFamily,
-    ...(bind === null ? {} : { bind }),
-    ...(options.symbols === null || symbols === undefined ? {} : { symbols }),
-  };
 }
 
 /** A trace that cannot be written should be known before the first call. */

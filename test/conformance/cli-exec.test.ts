@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cleanUpAfterAll, freePort, runProcess, tempDir } from '../support/peer.ts';
-import { type PkiPaths, writePki } from '../support/pki.ts';
+import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 import { type Step, startPeer, stopPeers } from '../support/scripted-peer.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -255,6 +255,42 @@ describe.each(COLUMNS)('tcpx exec on %s, %s', (engine, mode) => {
     await client.finished();
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/ACCEPT BLOCK.* STATUS 8 .*sockport 2/);
+  });
+
+  it.skipIf(absent)('a TLS server that requires a certificate of its clients', async () => {
+    const { client: identity } = await makePki();
+    for (const [tls, status] of [
+      [{ identity }, 0],
+      [{}, -112],
+    ] as const) {
+      const port = await freePort();
+      const client = await startPeer({ connect: { port }, tls, steps: [{ expectEnd: 'any' }] });
+      const { code, stdout } = await tcpx([
+        ...[...engineArgs, '--json', '--bind', '127.0.0.1', '--client-auth', 'require', '--no-resume'],
+        ...['--cert', pki.good.cert, '--key', pki.good.key, '--ca', pki.ca, '--handshake-timeout', '5000'],
+        ...lines(`ACCEPT ${port} BLOCK+TLS`, 'CLOSE'),
+      ]);
+      expect(code).toBe(status === 0 ? 0 : 1);
+      const [accept] = records(stdout);
+      expect(accept).toMatchObject({ opcode: 'ACCEPT', status });
+      if (status === 0) expect(accept).toMatchObject({ tls: { peer: { subject: 'CN=tcpx client' } } });
+      else expect(accept?.text).toMatch(/certificate/);
+      await client.outcome();
+    }
+  });
+
+  it.skipIf(absent)('--handshake-timeout and --assume do what they say', async () => {
+    const silent = await startPeer({ steps: [{ waitFor: 'never' }] });
+    const { stdout } = await tcpx([
+      ...['exec', '--engine', engine, '--json', '--keep-going', '--bind', '127.0.0.1', '--handshake-timeout', '100'],
+      ...(mode === 'async' ? ['--async', '--home', 'worker'] : []),
+      ...['--assume', 'acceptTimer=waits'],
+      ...lines(`CONNECT 127.0.0.1 ${silent.port} BLOCK+TLS`, `ACCEPT ${await freePort()} timer=50`),
+    ]);
+    expect(records(stdout)).toMatchObject([
+      { opcode: 'CONNECT', status: -319 },
+      { opcode: 'ACCEPT', status: -11 },
+    ]);
   });
 
   it.skipIf(absent)('EXPECT gives up after its timer, and at the end of the stream', async () => {

@@ -6,8 +6,11 @@ import { help } from '../../src/cli/exec-help.ts';
 import { parseExecOptions } from '../../src/cli/exec-options.ts';
 import { searchFor } from '../../src/cli/expect.ts';
 import { helpLines } from '../../src/cli/help-lines.ts';
+import { jobOptionsOf } from '../../src/cli/job-options.ts';
 import { LONGEST_LINE, linesOf, linesOfOptions } from '../../src/cli/lines.ts';
 import { nearest } from '../../src/cli/suggest.ts';
+import type { JobOptions } from '../../src/tcpx/options.ts';
+import type { TlsOptions } from '../../src/tls/settings.ts';
 
 describe('options', () => {
   it('have defaults', () => {
@@ -32,7 +35,50 @@ describe('options', () => {
     });
   });
 
+  it('reach every option of a job and of its TLS policy', () => {
+    const args = [
+      ...['--engine', 'node', '--home', 'worker', '--bind', '::1', '--status-family', 'windows', '--symbols', 'def'],
+      ...['--trace', 'socks', '--trace-file', 'log', '--assume', 'backlog=9', '--assume', 'answerInFlags=true'],
+      ...['--assume', 'acceptTimer=waits', '--verify', 'none', '--ca', 'a', '--cert', 'c', '--key', 'k', '--alpn', 'p'],
+      ...['--servername', 'n', '--priority', 'NORMAL', '--client-auth', 'require', '--handshake-timeout', '70'],
+      '--no-resume',
+    ];
+    // A new option of a job or of TLS does not compile here before it can be reached.
+    const tls = {
+      verify: 'none',
+      ca: 'a',
+      cert: 'c',
+      key: 'k',
+      alpn: ['p'],
+      servername: 'n',
+      priority: 'NORMAL',
+      clientAuth: 'require',
+      handshakeTimeout: 70,
+      resume: false,
+    } satisfies Required<TlsOptions>;
+    const expected = {
+      engine: 'node',
+      tls,
+      trace: ['socks'],
+      traceFile: 'log',
+      home: 'worker',
+      statusFamily: 'windows',
+      bind: '::1',
+      symbols: builtInSymbols,
+      assume: { backlog: 9, answerInFlags: true, acceptTimer: 'waits' },
+    } satisfies Required<Omit<JobOptions, 'programs'>>;
+    expect(jobOptionsOf(parseExecOptions(args), builtInSymbols)).toEqual(expected);
+  });
+
+  it('leave the defaults to the job', () => {
+    expect(jobOptionsOf(parseExecOptions([]), undefined)).toEqual({ tls: {}, statusFamily: 'linux', assume: {} });
+  });
+
   it.each([
+    [['--client-auth', 'maybe'], "--client-auth is one of none, request, require, not 'maybe'"],
+    [['--handshake-timeout', '0'], '--handshake-timeout is a whole number from 1'],
+    [['--home', 'here'], "--home is one of caller, worker, not 'here'"],
+    [['--assume', 'backlog'], "--assume is NAME=VALUE, not 'backlog'"],
     [['--jsn'], "unknown option '--jsn' (did you mean --json?)"],
     [['-x'], "unknown option '-x'"],
     [['a', 'b'], 'one FILE at most'],
