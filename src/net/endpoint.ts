@@ -9,6 +9,7 @@ import type { ByteQueue } from '../core/byte-queue.ts';
 import type { Deadline } from '../core/deadline.ts';
 import type { Op, Source } from '../core/op.ts';
 import type { TlsInfo } from '../tls/info.ts';
+import type { SessionSource } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 
 export const WANT_READ = -1;
@@ -75,12 +76,20 @@ export interface TlsStart {
   readonly priority: string;
   /** Takes the lines of the library's own log; null when nobody traces. */
   readonly log: ((line: string) => void) | null;
+  /** The sessions that a client resumes and leaves; null for those that the job keeps of the host and port. */
+  readonly sessions: SessionSource | null;
 }
 
 export interface TlsEndpoint extends Endpoint {
   readonly tls: TlsInfo;
+  /** For further connections of a client to the same peer, while this one is open. */
+  readonly besides: SessionSource;
   /** Goes on with the handshake; 0 when it is complete and the peer is verified. */
   handshake(): Transfer;
+}
+
+export function isSecure(endpoint: Endpoint): endpoint is TlsEndpoint {
+  return 'besides' in endpoint;
 }
 
 export interface Listener extends Source {

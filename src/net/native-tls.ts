@@ -25,7 +25,7 @@ import { type Libc, loadLibc, MSG_DONTWAIT, MSG_PEEK, type Pointer, SHUT_RD, SHU
 import { plaintextText } from '../tls/codes.ts';
 import { alertText, GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
-import type { KeptSession } from '../tls/session-cache.ts';
+import { BesideSessions, type KeptSession, type SessionSource } from '../tls/session-cache.ts';
 import { requireOwnCertificate, type TlsSettings } from '../tls/settings.ts';
 import { VerifyError } from '../tls/verify-error.ts';
 import {
@@ -69,7 +69,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
   readonly #log: ((line: string) => void) | null;
   /** The name to verify and to send by SNI; empty on a server. */
   readonly #host: string;
-  readonly #sessionKey: string;
+  readonly #sessions: SessionSource;
+  readonly besides: SessionSource = new BesideSessions(() => this.#resumable());
   #session: Pointer;
   /** The session that this client asks to resume. */
   #offered: KeptSession | undefined;
@@ -86,14 +87,14 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #failure: Error | null = null;
   #recordSize = RECORD;
 
-  constructor(plain: NativeEndpoint, { settings, role, host, priority, log }: TlsStart) {
+  constructor(plain: NativeEndpoint, { settings, role, host, priority, log, sessions }: TlsStart) {
     this.#plain = plain;
     this.#settings = settings;
     this.#role = role;
     this.#log = log;
     this.#host = role === 'client' ? (settings.servername ?? host) : '';
     const effective = priority === '' ? settings.priority : priority;
-    this.#sessionKey = `${host}:${plain.remote.port} ${this.#host} ${effective}`;
+    this.#sessions = sessions ?? settings.sessions.of(`${host}:${plain.remote.port} ${this.#host} ${effective}`);
     const credentials = credentialsOf(settings);
     const parsed = parsedPriority(effective);
     const out = new BigUint64Array(1);
@@ -129,7 +130,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
     }
     if (this.#settings.verify === 'full') this.#enforceVerify();
     if (!this.#settings.resume) return;
-    this.#offered = this.#settings.sessions.take(this.#sessionKey);
+    this.#offered = this.#sessions.take();
     if (this.#offered === undefined) return;
     const { data } = this.#offered;
     // A session that the library does not want any more is simply not resumed.
@@ -197,7 +198,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
     // cost half as much as the handshake.
     if (this.#role === 'server') this.#info = this.#describe();
     if (this.#offered !== undefined && this.tls.resumed && this.tls.version === 'TLSv1.2') {
-      this.#settings.sessions.put(this.#sessionKey, this.#offered);
+      this.#sessions.put(this.#offered);
     }
     return 0;
   }
@@ -398,16 +399,18 @@ export class GnutlsEndpoint implements TlsEndpoint {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    this.#keepSession();
+    const session = this.#resumable();
+    if (session !== undefined) this.#sessions.put(session);
     this.#release();
     this.#plain.destroy();
   }
 
-  #keepSession(): void {
-    if (this.#role !== 'client' || !this.#settings.resume || !this.#secure || this.#failure !== null) return;
-    if (!isResumable(this.#gnutls, this.#session)) return;
+  /** The session for another connection of this client; undefined while the server has given none. */
+  #resumable(): KeptSession | undefined {
+    if (this.#role !== 'client' || !this.#settings.resume || !this.#secure || this.#failure !== null) return undefined;
+    if (this.#session === 0 || !isResumable(this.#gnutls, this.#session)) return undefined;
     const data = resumptionData(this.#gnutls, this.#session);
-    if (data !== null) this.#settings.sessions.put(this.#sessionKey, { data });
+    return data === null ? undefined : { data };
   }
 
   #release(): void {

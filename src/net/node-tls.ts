@@ -8,7 +8,7 @@ import type { Op, WaitResult } from '../core/op.ts';
 import { statusOfTlsFailure } from '../tls/codes.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
-import type { KeptSession } from '../tls/session-cache.ts';
+import { BesideSessions, type KeptSession, type SessionSource } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import { reasonsOfNodeError } from '../tls/verify.ts';
 import { VerifyError } from '../tls/verify-error.ts';
@@ -34,23 +34,26 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   protected readonly stream: tls.TLSSocket;
   #secure = false;
   #info: TlsInfo | null = null;
-  readonly #sessionKey: string;
+  readonly #sessions: SessionSource;
+  readonly besides: SessionSource = new BesideSessions(() => this.#kept);
   /** The session that this client asks to resume. */
   #offered: KeptSession | undefined;
   /** The newest ticket, for as long as it is open whether the peer is accepted. */
   #ticket: Uint8Array | undefined;
+  /** The newest session that this connection was given. */
+  #kept: KeptSession | undefined;
   #peer: KeptSession['peer'];
   /** The connection ended without close_notify. */
   #cut = false;
 
-  constructor(plain: NodeEndpoint, { settings, role, host, priority }: TlsStart) {
+  constructor(plain: NodeEndpoint, { settings, role, host, priority, sessions }: TlsStart) {
     super();
     this.#plain = plain;
     this.#settings = settings;
     this.#role = role;
     this.#host = role === 'client' ? (settings.servername ?? host) : '';
     const effective = priority === '' ? settings.priority : priority;
-    this.#sessionKey = `${host}:${plain.remote.port} ${this.#host} ${effective}`;
+    this.#sessions = sessions ?? settings.sessions.of(`${host}:${plain.remote.port} ${this.#host} ${effective}`);
     const context = secureContextOf(settings, role, effective);
     this.#seam = new Seam(plain);
     this.stream = role === 'client' ? this.#connect(context) : this.#serve(context);
@@ -67,7 +70,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   }
 
   #connect(context: tls.SecureContext): tls.TLSSocket {
-    this.#offered = this.#settings.resume ? this.#settings.sessions.take(this.#sessionKey) : undefined;
+    this.#offered = this.#settings.resume ? this.#sessions.take() : undefined;
     const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
       socket: this.#seam,
       secureContext: context,
@@ -98,7 +101,8 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
    */
   #keepSession(): void {
     if (this.#ticket === undefined || this.#peer === undefined) return;
-    this.#settings.sessions.put(this.#sessionKey, { data: this.#ticket, peer: this.#peer });
+    this.#kept = { data: this.#ticket, peer: this.#peer };
+    this.#sessions.put(this.#kept);
     this.#ticket = undefined;
   }
 

@@ -27,6 +27,7 @@ export interface Call {
   readonly flags: number;
   /** Milliseconds, 0 or more. */
   readonly timer: number;
+  /** The host to connect to, or what `peerOf` gives for it. */
   readonly hostname: string;
   /** The ST_SOCKARY array, changed in place at the end of the call; null in the plain form. */
   readonly sockary: Uint8Array | null;

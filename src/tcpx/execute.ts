@@ -7,6 +7,7 @@ import type { Op } from '../core/op.ts';
 import type { Call, Outcome } from './call.ts';
 import { type FlagBits, hasFlag } from './flags.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
+import { peerNumber } from './peer-of.ts';
 import type { HandlerOp, Runtime } from './runtime.ts';
 import { checkSetOp, closeSetOp, firstFree, memberAt, numberAt, setMember } from './sockary.ts';
 import { destroySocket, type TcpxSocket } from './sockets.ts';
@@ -90,12 +91,14 @@ function closesSocket(opcode: Opcode, socket: TcpxSocket, error: unknown): boole
 
 /**
  * The number of the socket that a call is about; 0 for one that opens its own (its sockport is a port) and for a whole
- * set. An index is looked up in its array.
+ * set. An index is looked up in its array. A connection beside another is about that one.
  */
 export function socketNumberOf(call: Call, bits: FlagBits): number {
   const opcode = opcodeOf(call.opcode);
   if (opcode === undefined || opcode.sockport === 'unused') return 0;
-  if (opcode.opens && !(opcode.name === 'ACCEPT' && hasFlag(call.flags, bits.async))) return 0;
+  if (opcode.opens && !(opcode.name === 'ACCEPT' && hasFlag(call.flags, bits.async))) {
+    return peerNumber(call.hostname) ?? 0;
+  }
   return call.sockary === null ? call.sockport : numberAt(call.sockary, call.sockport);
 }
 

@@ -43,6 +43,7 @@ export type { Argument, ListArgument } from './frame.ts';
 export { type CallOptions, createJob, type Job, type Xcall } from './job.ts';
 export { OPCODES, type Opcode } from './opcodes.ts';
 export type { JobOptions } from './options.ts';
+export { peerOf } from './peer-of.ts';
 export type { Output, Program, ProgramResult } from './program.ts';
 export { ROUTINES, registerProgram } from './routines.ts';
 

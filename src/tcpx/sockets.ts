@@ -21,6 +21,8 @@ export interface StreamSocket extends SocketBase {
   /** The name that CONNECT was given: what STARTTLS verifies. */
   readonly host: string;
   readonly priority: string;
+  /** The connection that this one was made beside, whose TLS session it resumes; null for most. */
+  readonly beside: StreamSocket | null;
   endpoint: Endpoint;
   state: UpgradeState;
   /** The connection in clear that STARTTLS may upgrade; null when the socket is in any other state. */

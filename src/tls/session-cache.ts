@@ -11,6 +11,13 @@ export interface KeptSession {
   };
 }
 
+/** Where a client finds a session to resume, and leaves the newest that it was given. */
+export interface SessionSource {
+  /** A session is offered once: see {@link SessionCache.take}. */
+  take(): KeptSession | undefined;
+  put(session: KeptSession): void;
+}
+
 /** Sessions that a client may resume, the newest per peer. Bounded: the oldest peer gives way. */
 export class SessionCache {
   readonly #limit: number;
@@ -35,5 +42,36 @@ export class SessionCache {
     this.#sessions.set(peer, session);
     const oldest = this.#sessions.keys().next();
     if (this.#sessions.size > this.#limit && !oldest.done) this.#sessions.delete(oldest.value);
+  }
+
+  /** The sessions of one peer. */
+  of(peer: string): SessionSource {
+    return { take: () => this.take(peer), put: (session) => this.put(peer, session) };
+  }
+}
+
+/**
+ * Sessions for the connections that are made beside a live one, such as FTP's data connections. They resume the newest
+ * session that one of them was given, or else that of the live connection, again if need be: that they belong to it shows
+ * anyway, so that a ticket used twice tells nobody anything new. The job's cache would not do. It may hold the session of
+ * another connection to the same port, and a server that has a process for each, with keys of its own, knows only its own.
+ */
+export class BesideSessions implements SessionSource {
+  readonly #own: () => KeptSession | undefined;
+  #newest: KeptSession | undefined;
+
+  /** @param own the session of the live connection, undefined for as long as its peer has given none */
+  constructor(own: () => KeptSession | undefined) {
+    this.#own = own;
+  }
+
+  take(): KeptSession | undefined {
+    const session = this.#newest ?? this.#own();
+    this.#newest = undefined;
+    return session;
+  }
+
+  put(session: KeptSession): void {
+    this.#newest = session;
   }
 }

@@ -135,6 +135,7 @@ export const REQUIREMENTS = {
   'CONNECT-HOST-UNKNOWN': 'tcpx §6.1: a name that cannot be resolved is -2 (ASSUMED)',
   'CONNECT-HOST-UNKNOWN-OPTION': 'tcpx §6.1: the status for an unknown name can be another one',
   'CONNECT-PORT': 'tcpx §2: a port is 1 to 65535; anything else is refused',
+  'CONNECT-PEER-OF': 'tcpx §7: a connection beside another goes to its host and resumes its session (an extension)',
   'CONNECT-IPV4-FIRST': 'tcpx §15.15: of several addresses IPv4 comes first (ASSUMED)',
   'CONNECT-IPV6': 'tcpx §15.15: an IPv6 literal is connected to',
   'ASYNC-CONNECT-STATUS': 'tcpx §9: 1 connected, 0 pending with a socket already, negative failed',

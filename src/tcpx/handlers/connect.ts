@@ -7,6 +7,7 @@ import { Suspended } from '../../core/run.ts';
 import { readOp } from '../../net/ops.ts';
 import { type Call, type Outcome, succeeded } from '../call.ts';
 import { hasFlag } from '../flags.ts';
+import { peerNumber } from '../peer-of.ts';
 import { type Runtime, timerDeadline } from '../runtime.ts';
 import type { StreamSocket } from '../sockets.ts';
 import { openStreamOp, portOf, upgradeStateOf } from './open.ts';
@@ -23,9 +24,22 @@ export function* connectOp(runtime: Runtime, call: Call): Op<Outcome> {
 /** Resolves, connects and, with TLS from the first byte, shakes hands: all within `until`. */
 function* dialOp(runtime: Runtime, call: Call, until: Deadline): Op<StreamSocket> {
   const port = portOf(call, 1);
+  const number = peerNumber(call.hostname);
+  if (number !== null) {
+    const beside = ownConnection(runtime, number);
+    const endpoint = yield* runtime.engine.connectOp(beside.endpoint.remote.host, port, until);
+    return yield* openStreamOp(runtime, call, endpoint, 'client', beside.host, until, beside);
+  }
   const host = hostOf(call.hostname);
   const endpoint = yield* runtime.engine.connectOp(host, port, until);
   return yield* openStreamOp(runtime, call, endpoint, 'client', host.replace(/\.$/, ''), until);
+}
+
+/** @throws UsageError for a socket that CONNECT has not opened: of an accepted client there is no name to verify */
+function ownConnection(runtime: Runtime, number: number): StreamSocket {
+  const socket = runtime.sockets.find(number);
+  if (socket.kind === 'stream' && socket.role === 'client') return socket;
+  throw new UsageError(`hostname names the peer of socket ${number}, which is not a connection made by CONNECT`);
 }
 
 /** CONNECT with ASYNC: 1 connected, 0 on its way. The timer bounds only this call, not the attempt. */

@@ -2,7 +2,7 @@
 import type { Deadline } from '../../core/deadline.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
-import type { PlainEndpoint, TlsRole, TlsStart } from '../../net/endpoint.ts';
+import { isSecure, type PlainEndpoint, type TlsRole, type TlsStart } from '../../net/endpoint.ts';
 import { upgradeOp } from '../../net/ops.ts';
 import type { Call } from '../call.ts';
 import { describeTls } from '../facts.ts';
@@ -34,12 +34,19 @@ export function upgradeStateOf(runtime: Runtime, call: Call): StreamSocket['stat
 }
 
 /** How TLS begins on a socket; its lines in the trace carry its number. */
-export function tlsStart({ tls, detail }: Runtime, { number, role, host, priority }: StreamSocket): TlsStart {
+export function tlsStart({ tls, detail }: Runtime, { number, role, host, priority, beside }: StreamSocket): TlsStart {
   const log = detail === null ? null : (line: string) => detail(`sock ${number} ${line}`);
-  return { settings: tls, role, host, priority, log };
+  // A session is not resumed under a priority string that might not have allowed it.
+  const live = beside !== null && beside.priority === priority ? beside.endpoint : null;
+  return { settings: tls, role, host, priority, log, sessions: live !== null && isSecure(live) ? live.besides : null };
 }
 
-/** Makes the socket of a new connection and, when it is to be TLS from the first byte, shakes hands. */
+/**
+ * Makes the socket of a new connection and, when it is to be TLS from the first byte, shakes hands.
+ *
+ * @param host the name to verify; empty for a server
+ * @param beside the connection to the same peer that it is made beside; null when there is none
+ */
 export function* openStreamOp(
   runtime: Runtime,
   call: Call,
@@ -47,9 +54,11 @@ export function* openStreamOp(
   role: TlsRole,
   host: string,
   until: Deadline,
+  beside: StreamSocket | null = null,
 ): Op<StreamSocket> {
   const state = upgradeStateOf(runtime, call);
-  const priority = role === 'client' && state !== 'plain' ? Buffer.from(textOf(call)).toString('latin1') : '';
+  const given = role === 'client' && state !== 'plain' ? Buffer.from(textOf(call)).toString('latin1') : '';
+  const priority = given === '' && beside !== null ? beside.priority : given;
   const socket: StreamSocket = {
     kind: 'stream',
     number: call.reserved,
@@ -58,6 +67,7 @@ export function* openStreamOp(
     blocking: hasFlag(call.flags, runtime.bits.block),
     host,
     priority,
+    beside,
     endpoint,
     state,
     upgradable: state === 'starttls-pending' ? endpoint : null,
