@@ -1,6 +1,7 @@
 /** Replies of SMTP and LMTP, and of FTP, which has the same form (RFC 5321 §4.2, RFC 959 §4.2). */
 import type { Op } from '../core/op.ts';
 import type { Reply } from './dialect.ts';
+import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 export interface SmtpReply {
@@ -51,13 +52,4 @@ export function triggerReply(reply: SmtpReply, accepted: number): Reply {
   const text = reply.lines.join(' ');
   const enhanced = ENHANCED.exec(text)?.[1] ?? null;
   return { accepted: reply.code === accepted, code: String(reply.code), enhanced, text };
-}
-
-/** How much of a peer's text an error message shows, in characters. */
-const LONGEST_QUOTE = 120;
-
-/** Text of a peer for an error message: cut, and harmless to print. */
-export function quoted(text: string): string {
-  const shown = text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}...` : text;
-  return JSON.stringify(shown);
 }

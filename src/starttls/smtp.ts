@@ -10,7 +10,8 @@
 import type { Op } from '../core/op.ts';
 import { type Capabilities, capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening, ServerDialogue, Session } from './dialect.ts';
-import { quoted, replyText, type SmtpReply, smtpReplyOp, triggerReply } from './smtp-reply.ts';
+import { quoted } from './quoted.ts';
+import { replyText, type SmtpReply, smtpReplyOp, triggerReply } from './smtp-reply.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 type Hello = 'EHLO' | 'LHLO';
