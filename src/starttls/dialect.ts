@@ -4,6 +4,7 @@
  * policy, injection and TLS.
  */
 import type { Op } from '../core/op.ts';
+import type { DataPorts } from './beside.ts';
 import type { Role } from './channel.ts';
 import type { Wire } from './wire.ts';
 
@@ -29,6 +30,8 @@ export interface Opening {
   readonly obstacle: 'preauth' | null;
   /** What in the clear part looks like somebody removed the offer; null when nothing does. */
   readonly suspicion: string | null;
+  /** What the server wants instead of an upgrade, for the message that there is no offer. */
+  readonly instead?: string;
 }
 
 /** The answer to the trigger. */
@@ -76,6 +79,8 @@ export interface Session {
   readonly host: string;
   readonly encrypted: boolean;
   readonly attack: Attack | null;
+  /** Where it can be connected to once more, for FTP's data; null when this server has no means to. */
+  readonly ports: DataPorts | null;
   /** Whatever the dialect keeps: names, states, envelopes. */
   readonly memory: Map<string, string>;
 }

@@ -127,7 +127,8 @@ function* upgradeOp(
   }
   if (opening.offer === 'missing') {
     if (mayStayClear) return 'clear';
-    const what = `${dialect.title}: the server does not offer ${client.trigger}`;
+    const instead = opening.instead === undefined ? '' : `; ${opening.instead}`;
+    const what = `${dialect.title}: the server does not offer ${client.trigger}${instead}`;
     throw opening.suspicion === null
       ? new Ended('notOffered', what)
       : new Ended('strippedSuspected', `${what}, and ${opening.suspicion}`);

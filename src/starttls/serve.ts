@@ -1,6 +1,7 @@
 /** The server's side of a connection, the same for every dialect: go-ahead, refusal of injected bytes, TLS, a new session. */
 import type { Op } from '../core/op.ts';
 import type { TlsInfo } from '../tls/info.ts';
+import type { DataPorts } from './beside.ts';
 import type { Attack, Dialect, Session } from './dialect.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
@@ -9,6 +10,8 @@ export interface ServeOptions {
   readonly host: string;
   /** A deception to play on the client; null for an honest server. */
   readonly attack?: Attack | null;
+  /** For data connections, which FTP needs. They are closed at the end. */
+  readonly ports?: DataPorts | null;
 }
 
 export interface Service {
@@ -25,9 +28,17 @@ export interface Service {
  *
  * @throws DialogueError injected for bytes behind the trigger (the connection is closed), timeout, malformed; ChannelError
  */
-export function* serveOp(dialect: Dialect, wire: Wire, { host, attack = null }: ServeOptions): Op<Service> {
+export function* serveOp(dialect: Dialect, wire: Wire, options: ServeOptions): Op<Service> {
+  try {
+    return yield* serviceOp(dialect, wire, options);
+  } finally {
+    if (options.ports) yield* options.ports.closeOp();
+  }
+}
+
+function* serviceOp(dialect: Dialect, wire: Wire, { host, attack = null, ports = null }: ServeOptions): Op<Service> {
   const { server } = dialect;
-  const begin = (): Session => ({ host, encrypted: wire.encrypted, attack, memory: new Map() });
+  const begin = (): Session => ({ host, encrypted: wire.encrypted, attack, ports, memory: new Map() });
   const commands = { clear: 0, tls: 0 };
   if (attack === 'silence') {
     while ((yield* wire.anyOp()) !== null);

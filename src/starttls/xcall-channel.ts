@@ -14,7 +14,7 @@ import { F, S, type Variable, X } from '../basic/index.ts';
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { CancelledError, UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
-import type { Caller, CallResult, SocketFacts } from '../tcpx/index.ts';
+import { type Caller, type CallResult, peerOf, type SocketFacts } from '../tcpx/index.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { type Channel, ChannelError, type Role } from './channel.ts';
 
@@ -23,7 +23,7 @@ const RECEIVE_SIZE = 16_384;
 /** A blocking call's timer is a positive number of ms; less is rounded up to this. */
 const SHORTEST_TIMER = 1;
 /** The timer under which a socket that may not block waits as if it might, in ms. */
-const LONGEST_TIMER = 0x7fffffff;
+export const LONGEST_TIMER = 0x7fffffff;
 
 /** How a connection begins: in clear for good, in clear with TLS to follow, or with TLS. */
 export type Security = 'plain' | 'starttls' | 'tls';
@@ -76,6 +76,15 @@ export class XcallChannel implements Channel {
     const result = yield* caller.xcallOp('TCPX', TCPOP_CONNECT, F(), priority, sockport, flags, timer(until), host);
     if (result.status < 0) throw channelError(result);
     return new XcallChannel(caller, sockport.value);
+  }
+
+  /**
+   * Connects to another port of the same host, in clear with TLS to follow: see {@link peerOf}.
+   *
+   * @throws ChannelError with the STATUS of CONNECT
+   */
+  besideOp(port: number, until: Deadline): Op<XcallChannel> {
+    return XcallChannel.connectOp(this.#caller, peerOf(this.socket), port, 'starttls', until);
   }
 
   /** The TCPX socket number; -1 once it is closed. */
@@ -139,14 +148,14 @@ function isWouldBlock(result: CallResult): boolean {
 }
 
 /** What is left of a deadline as a timer, where 0 is none: one that is over becomes the shortest there is. */
-function timer(until: Deadline): number {
+export function timer(until: Deadline): number {
   if (until === NOW || until.at === Number.POSITIVE_INFINITY) return 0;
   return Math.max(SHORTEST_TIMER, Math.ceil(until.remaining()));
 }
 
 const CANCELLED = -125;
 
-function channelError(result: CallResult): ChannelError | CancelledError {
+export function channelError(result: CallResult): ChannelError | CancelledError {
   if (result.origin === 'errno' && result.status === CANCELLED) return new CancelledError(result.text);
   return new ChannelError(result.status, result.origin, result.text, result.stray ?? null);
 }
