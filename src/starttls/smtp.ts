@@ -11,6 +11,7 @@ import type { Op } from '../core/op.ts';
 import { type Capabilities, capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening, ServerDialogue, Session } from './dialect.ts';
 import { quoted } from './quoted.ts';
+import { CLOSED, commandLineOp, SERVED, upgradeWith } from './server-command.ts';
 import { replyText, type SmtpReply, smtpReplyOp, triggerReply } from './smtp-reply.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
@@ -95,8 +96,6 @@ const LONGEST_TEXT_LINE = 1_001;
 const MOST_RECIPIENTS = 1_000;
 
 function server(hello: Hello): ServerDialogue {
-  const sayOp = (wire: Wire, ...lines: readonly string[]) => wire.sendOp(lines.map((line) => `${line}\r\n`).join(''));
-
   const extensions = (session: Session) => {
     const { encrypted, attack, host } = session;
     const trigger = attack === 'omit' ? [] : [attack === 'rename' ? 'XXXXXXXA' : 'STARTTLS'];
@@ -105,14 +104,14 @@ function server(hello: Hello): ServerDialogue {
   };
 
   function* dataOp(wire: Wire, session: Session): Op<void> {
-    yield* sayOp(wire, '354 end with a dot on a line of its own');
+    yield* wire.linesOp('354 end with a dot on a line of its own');
     for (;;) {
       const line = yield* wire.lineOp(LONGEST_TEXT_LINE);
       if (line === '.') break;
     }
     // LMTP answers for each recipient (RFC 2033 §4.2).
     const answers = hello === 'LHLO' ? Number(session.memory.get('recipients')) : 1;
-    yield* sayOp(wire, ...Array.from({ length: answers }, () => '250 2.0.0 taken'));
+    yield* wire.linesOp(...Array.from({ length: answers }, () => '250 2.0.0 taken'));
     session.memory.delete('sender');
     session.memory.delete('recipients');
   }
@@ -132,86 +131,82 @@ function server(hello: Hello): ServerDialogue {
     ],
     injection: Buffer.from('250-injected.example\r\n250 AUTH PLAIN\r\n', 'latin1'),
     *greetOp(wire, session) {
-      yield* sayOp(wire, session.attack === 'garbage' ? '\x01\x02 what' : `220 ${session.host} ESMTP`);
+      yield* wire.linesOp(session.attack === 'garbage' ? '\x01\x02 what' : `220 ${session.host} ESMTP`);
     },
     *renewedOp() {},
     *commandOp(wire, session) {
       const { memory, encrypted, attack } = session;
-      const line = yield* wire.lineIfAnyOp(LONGEST_COMMAND);
-      if (line === null) return { kind: 'closed' };
-      const [, verb = '', argument = ''] = /^(\S*)[ \t]*(.*)$/s.exec(line) ?? [];
-      switch (verb.toUpperCase()) {
+      const command = yield* commandLineOp(wire, LONGEST_COMMAND);
+      if (command === null) return CLOSED;
+      const { verb, argument } = command;
+      switch (verb) {
         case hello:
-          if (attack === 'no-hello') yield* sayOp(wire, '502 5.5.1 not implemented');
-          else if (argument === '') yield* sayOp(wire, '501 5.5.4 a name is missing');
+          if (attack === 'no-hello') yield* wire.linesOp('502 5.5.1 not implemented');
+          else if (argument === '') yield* wire.linesOp('501 5.5.4 a name is missing');
           else {
             memory.clear();
             memory.set('name', argument);
-            yield* sayOp(wire, ...extensions(session));
+            yield* wire.linesOp(...extensions(session));
           }
           break;
         case 'HELO':
-          if (hello === 'LHLO') yield* sayOp(wire, '500 5.5.1 LMTP wants LHLO');
+          if (hello === 'LHLO') yield* wire.linesOp('500 5.5.1 LMTP wants LHLO');
           else {
             memory.clear();
             memory.set('name', argument);
-            yield* sayOp(wire, `250 ${session.host}`);
+            yield* wire.linesOp(`250 ${session.host}`);
           }
           break;
         case 'STARTTLS':
-          if (argument !== '') yield* sayOp(wire, '501 5.5.4 STARTTLS takes no parameter');
-          else if (encrypted) yield* sayOp(wire, '503 5.5.1 TLS is active already');
-          else if (attack === 'refuse') yield* sayOp(wire, '454 4.7.0 TLS not available');
-          else if (attack === 'inject-multiline') return upgrade('220-2.0.0 go\r\n220 2.0.0 go\r\n');
-          else return upgrade('220 2.0.0 go\r\n');
+          if (argument !== '') yield* wire.linesOp('501 5.5.4 STARTTLS takes no parameter');
+          else if (encrypted) yield* wire.linesOp('503 5.5.1 TLS is active already');
+          else if (attack === 'refuse') yield* wire.linesOp('454 4.7.0 TLS not available');
+          else if (attack === 'inject-multiline') return upgradeWith('220-2.0.0 go', '220 2.0.0 go');
+          else return upgradeWith('220 2.0.0 go');
           break;
         case 'MAIL':
-          if (!memory.has('name')) yield* sayOp(wire, `503 5.5.1 ${hello} first`);
-          else if (memory.has('sender')) yield* sayOp(wire, '503 5.5.1 a message is under way');
+          if (!memory.has('name')) yield* wire.linesOp(`503 5.5.1 ${hello} first`);
+          else if (memory.has('sender')) yield* wire.linesOp('503 5.5.1 a message is under way');
           else {
             memory.set('sender', argument);
             memory.set('recipients', '0');
-            yield* sayOp(wire, '250 2.1.0 ok');
+            yield* wire.linesOp('250 2.1.0 ok');
           }
           break;
         case 'RCPT': {
           const recipients = Number(memory.get('recipients') ?? -1);
-          if (recipients < 0) yield* sayOp(wire, '503 5.5.1 MAIL first');
-          else if (recipients >= MOST_RECIPIENTS) yield* sayOp(wire, '452 4.5.3 too many recipients');
+          if (recipients < 0) yield* wire.linesOp('503 5.5.1 MAIL first');
+          else if (recipients >= MOST_RECIPIENTS) yield* wire.linesOp('452 4.5.3 too many recipients');
           else {
             memory.set('recipients', String(recipients + 1));
-            yield* sayOp(wire, '250 2.1.5 ok');
+            yield* wire.linesOp('250 2.1.5 ok');
           }
           break;
         }
         case 'DATA':
-          if (Number(memory.get('recipients') ?? 0) < 1) yield* sayOp(wire, '503 5.5.1 RCPT first');
+          if (Number(memory.get('recipients') ?? 0) < 1) yield* wire.linesOp('503 5.5.1 RCPT first');
           else yield* dataOp(wire, session);
           break;
         case 'AUTH':
-          yield* sayOp(wire, encrypted ? '235 2.7.0 welcome' : '538 5.7.11 TLS first');
+          yield* wire.linesOp(encrypted ? '235 2.7.0 welcome' : '538 5.7.11 TLS first');
           break;
         case 'RSET':
           memory.delete('sender');
           memory.delete('recipients');
-          yield* sayOp(wire, '250 2.0.0 ok');
+          yield* wire.linesOp('250 2.0.0 ok');
           break;
         case 'NOOP':
-          yield* sayOp(wire, '250 2.0.0 ok');
+          yield* wire.linesOp('250 2.0.0 ok');
           break;
         case 'QUIT':
-          yield* sayOp(wire, '221 2.0.0 bye');
-          return { kind: 'closed' };
+          yield* wire.linesOp('221 2.0.0 bye');
+          return CLOSED;
         default:
-          yield* sayOp(wire, '500 5.5.1 unknown command');
+          yield* wire.linesOp('500 5.5.1 unknown command');
       }
-      return { kind: 'served' };
+      return SERVED;
     },
   };
-}
-
-function upgrade(goAhead: string): { readonly kind: 'upgrade'; readonly goAhead: Uint8Array } {
-  return { kind: 'upgrade', goAhead: Buffer.from(goAhead, 'latin1') };
 }
 
 export const SMTP: Dialect = {

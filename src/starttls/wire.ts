@@ -254,6 +254,11 @@ export class Wire {
     yield* this.sendOp(lines.map((line) => `${line}\r\n`).join(''));
   }
 
+  /** Lines in one piece. For text of our own only: {@link commandOp} is for what a caller may have written. */
+  linesOp(...lines: readonly string[]): Op<void> {
+    return this.sendOp(lines.map((line) => `${line}\r\n`).join(''));
+  }
+
   /**
    * Starts TLS. As a client every byte behind the go-ahead is an injection; as a server those before it are, for which
    * {@link clearOp} looks, since behind it a ClientHello may follow.
