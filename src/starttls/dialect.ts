@@ -42,6 +42,8 @@ export interface Reply {
   /** Enhanced status code (RFC 3463), where the reply has one. */
   readonly enhanced: string | null;
   readonly text: string;
+  /** Whether the server ends the connection with this refusal, so that no policy can go on in clear. */
+  readonly final?: boolean;
 }
 
 export interface ClientDialogue {

@@ -137,7 +137,7 @@ function* upgradeOp(
   const reply = yield* timedOp(wire, draft, 'request', client.requestOp(wire, parties));
   draft.reply = reply;
   if (!reply.accepted) {
-    if (mayStayClear) return 'clear';
+    if (mayStayClear && reply.final !== true) return 'clear';
     throw new Ended('refused', `the server refuses ${client.trigger}: ${`${reply.code} ${reply.text}`.trim()}`);
   }
   yield* timedOp(wire, draft, 'handshake', wire.upgradeOp());
@@ -196,9 +196,9 @@ export function channelOutcome(status: number, origin: ChannelError['origin']): 
   return TIMEOUTS.has(status) ? 'timeout' : 'closed';
 }
 
-/** TLS records begin with their type: 21 is an alert, 22 a handshake message; then comes version 3. */
+/** TLS records begin with their type: 21 is an alert, 22 a handshake message; then comes version 3, if it was read. */
 function startsRecord(head: Uint8Array): boolean {
-  return (head[0] === 21 || head[0] === 22) && head[1] === 3;
+  return (head[0] === 21 || head[0] === 22) && (head.length === 1 || head[1] === 3);
 }
 
 function* leaveOp(dialect: Dialect, wire: Wire): Op<void> {

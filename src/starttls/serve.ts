@@ -65,8 +65,9 @@ function* serviceOp(dialect: Dialect, wire: Wire, { host, attack = null, ports =
   return { tls: wire.channel.tls, commandsInClear: commands.clear, commandsInTls: commands.tls };
 }
 
-/** The go-ahead, and in the same segment what an attacker puts behind it. */
+/** The go-ahead, and in the same segment what an attacker puts behind it. Without one, the dialect's messages hold it. */
 function withInjection(goAhead: Uint8Array, injection: Uint8Array, attack: Attack | null): Uint8Array {
+  if (goAhead.length === 0) return goAhead;
   if (attack === 'inject-half-line') return Buffer.concat([goAhead, injection.subarray(0, injection.length >> 1)]);
   const injects = attack === 'inject-line' || attack === 'inject-multiline';
   return injects ? Buffer.concat([goAhead, injection]) : goAhead;

@@ -165,30 +165,40 @@ export class Wire {
   }
 
   *#lineOrEndOp(longest: number): Op<string | null> {
-    let searched = 0;
+    const end = yield* this.findOp(LF, 0, longest, 'line');
+    if (end < 0) return null;
+    const last = end > 0 && this.#unread[end - 1] === CR ? end - 1 : end;
+    const line = this.#unread.subarray(0, last);
+    this.#unread = this.#unread.subarray(end + 1);
+    this.#heard(line);
+    return line.toString('latin1');
+  }
+
+  /**
+   * The place of the next `byte` among what is unread, from `from` on; everything stays unread. -1 when the other side
+   * closes before it.
+   *
+   * @throws DialogueError timeout, or malformed when it is not among the first `longest` bytes of `what`
+   */
+  *findOp(byte: number, from: number, longest: number, what: string): Op<number> {
+    let searched = from;
     for (;;) {
-      const end = this.#unread.indexOf(LF, searched);
-      if (end > longest || (end < 0 && this.#unread.length > longest)) {
-        throw new DialogueError('malformed', `the ${this.#peer} sent a line of more than ${longest} bytes`);
+      const place = this.#unread.indexOf(byte, searched);
+      if (place > longest || (place < 0 && this.#unread.length > longest)) {
+        throw new DialogueError('malformed', `the ${this.#peer} sent a ${what} of more than ${longest} bytes`);
       }
-      if (end >= 0) {
-        const last = end > 0 && this.#unread[end - 1] === CR ? end - 1 : end;
-        const line = this.#unread.subarray(0, last);
-        this.#unread = this.#unread.subarray(end + 1);
-        this.#heard(line);
-        return line.toString('latin1');
-      }
+      if (place >= 0) return place;
       searched = this.#unread.length;
-      if (!(yield* this.#moreOp())) return null;
+      if (!(yield* this.#moreOp())) return -1;
     }
   }
 
   /** Exactly `count` bytes, in memory of their own. */
-  *exactOp(count: number): Op<Uint8Array> {
+  *exactOp(count: number, { secret = false }: { readonly secret?: boolean } = {}): Op<Uint8Array> {
     yield* this.peekOp(count);
     const bytes = Uint8Array.prototype.slice.call(this.#unread, 0, count);
     this.#unread = this.#unread.subarray(count);
-    this.#heard(bytes);
+    this.#heard(bytes, secret);
     return bytes;
   }
 
@@ -333,8 +343,8 @@ export class Wire {
     return this.role === 'client' ? 'server' : 'client';
   }
 
-  #heard(bytes: Uint8Array): void {
-    this.#observer?.({ from: this.#peer, bytes, encrypted: this.#encrypted, secret: false, bulk: false });
+  #heard(bytes: Uint8Array, secret = false): void {
+    this.#observer?.({ from: this.#peer, bytes, encrypted: this.#encrypted, secret, bulk: false });
   }
 }
 

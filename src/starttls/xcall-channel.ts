@@ -84,7 +84,7 @@ export class XcallChannel implements Channel {
    * @throws ChannelError with the STATUS of CONNECT
    */
   besideOp(port: number, until: Deadline): Op<XcallChannel> {
-    return XcallChannel.connectOp(this.#caller, peerOf(this.socket), port, 'starttls', until);
+    return XcallChannel.connectOp(this.caller, peerOf(this.socket), port, 'starttls', until);
   }
 
   /** The TCPX socket number; -1 once it is closed. */
