@@ -2,12 +2,16 @@
 import { UsageError } from '../core/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { TLS } from './direct.ts';
+import { POSTGRES } from './postgres.ts';
 import { LMTP, SMTP, SUBMISSION } from './smtp.ts';
 
-export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, TLS];
+export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, TLS];
 
 /** Other spellings of names and schemes, as people and other tools have them. */
-export const ALIASES: ReadonlyMap<string, string> = new Map([['smtps', 'submissions']]);
+export const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['smtps', 'submissions'],
+  ['postgresql', 'postgres'],
+]);
 
 const byName = new Map(DIALECTS.map((dialect) => [dialect.name, dialect]));
 

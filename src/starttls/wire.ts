@@ -217,6 +217,11 @@ export class Wire {
     return this.#unread.subarray(0, count);
   }
 
+  /** Waits for the other side. True when it has closed and nothing is left, false when there is something to read. */
+  *endOp(): Op<boolean> {
+    return this.#unread.length === 0 && !(yield* this.#moreOp(this.#limit, 1));
+  }
+
   /** One chunk of whatever comes next, at least one byte; null at the end of the stream. In memory of its own. */
   *anyOp(): Op<Uint8Array | null> {
     if (this.#unread.length === 0 && !(yield* this.#moreOp())) return null;
