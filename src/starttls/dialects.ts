@@ -2,15 +2,17 @@
 import { UsageError } from '../core/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { TLS } from './direct.ts';
+import { MYSQL } from './mysql.ts';
 import { POSTGRES } from './postgres.ts';
 import { LMTP, SMTP, SUBMISSION } from './smtp.ts';
 
-export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, TLS];
+export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, MYSQL, TLS];
 
 /** Other spellings of names and schemes, as people and other tools have them. */
 export const ALIASES: ReadonlyMap<string, string> = new Map([
   ['smtps', 'submissions'],
   ['postgresql', 'postgres'],
+  ['mariadb', 'mysql'],
 ]);
 
 const byName = new Map(DIALECTS.map((dialect) => [dialect.name, dialect]));
