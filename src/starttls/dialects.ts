@@ -2,11 +2,12 @@
 import { UsageError } from '../core/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { TLS } from './direct.ts';
+import { LDAP } from './ldap.ts';
 import { MYSQL } from './mysql.ts';
 import { POSTGRES } from './postgres.ts';
 import { LMTP, SMTP, SUBMISSION } from './smtp.ts';
 
-export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, MYSQL, TLS];
+export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, MYSQL, LDAP, TLS];
 
 /** Other spellings of names and schemes, as people and other tools have them. */
 export const ALIASES: ReadonlyMap<string, string> = new Map([
