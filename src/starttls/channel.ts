@@ -6,7 +6,7 @@
 import type { Deadline } from '../core/deadline.ts';
 import { TcpxError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
-import type { TlsInfo } from '../tls/info.ts';
+import type { RefusedPeer, TlsInfo } from '../tls/info.ts';
 
 export type Role = 'client' | 'server';
 
@@ -33,6 +33,12 @@ export interface Channel {
   closeOp(): Op<void>;
 }
 
+/** A channel that goes on when the dialogue is over, as a stream. */
+export interface StreamingChannel extends Channel {
+  /** Says that nothing more is sent: close_notify on TLS, then the end of the stream. Receiving goes on. */
+  endOp(): Op<void>;
+}
+
 /** Plaintext that was waiting when TLS should have started: how many bytes, and the first of them. */
 export interface Stray {
   readonly count: number;
@@ -48,11 +54,20 @@ export class ChannelError extends TcpxError {
   readonly status: number;
   readonly origin: Origin;
   readonly stray: Stray | null;
+  /** The peer whose certificate was not accepted. */
+  readonly refusedPeer: RefusedPeer | null;
 
-  constructor(status: number, origin: Origin, message: string, stray: Stray | null = null) {
+  constructor(
+    status: number,
+    origin: Origin,
+    message: string,
+    stray: Stray | null = null,
+    refusedPeer: RefusedPeer | null = null,
+  ) {
     super(message);
     this.status = status;
     this.origin = origin;
     this.stray = stray;
+    this.refusedPeer = refusedPeer;
   }
 }

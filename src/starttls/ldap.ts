@@ -51,7 +51,7 @@ import {
   UNBIND_REQUEST,
 } from './ldap-message.ts';
 import { ldapServer } from './ldap-server.ts';
-import { quoted } from './smtp-reply.ts';
+import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 /** Numbers of the requests: a dialogue makes each once. */

@@ -23,7 +23,7 @@ import {
   UTF8,
 } from './mysql-packet.ts';
 import { mysqlServer } from './mysql-server.ts';
-import { quoted } from './smtp-reply.ts';
+import { quoted } from './quoted.ts';
 import { DialogueError } from './wire.ts';
 
 interface Greeting {

@@ -4,8 +4,10 @@
  */
 import { CancelledError, ProtocolError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
+import { describeChain } from '../tls/certificate.ts';
 import { GNUTLS_E } from '../tls/gnutls-errors.ts';
-import { ChannelError } from './channel.ts';
+import type { RefusedPeer, TlsInfo } from '../tls/info.ts';
+import { ChannelError, type Stray } from './channel.ts';
 import type { Dialect, Opening, Parties, Reply } from './dialect.ts';
 import { isUsable, type Negotiation, type Outcome, type Timings, type UpgradePolicy } from './negotiation.ts';
 import { DialogueError, type Wire } from './wire.ts';
@@ -28,9 +30,13 @@ interface Draft {
   reply: Reply | null;
   renewed: readonly string[] | null;
   triggered: boolean;
-  stray: { count: number; head: Uint8Array } | null;
+  stray: Stray | null;
+  refusedPeer: RefusedPeer | null;
   timings: { -readonly [name in keyof Timings]: Timings[name] };
 }
+
+/** How it ended; the fields of {@link Negotiation}. */
+type Ending = Pick<Negotiation, 'outcome' | 'reason' | 'status'>;
 
 /** Ends a negotiation early, with its outcome. */
 class Ended extends ProtocolError {
@@ -53,19 +59,10 @@ export function* negotiateOp(
   parties: Parties,
   { policy = 'require', connect, renew = true }: NegotiateOptions = {},
 ): Op<Negotiation> {
-  const draft: Draft = {
-    opening: null,
-    reply: null,
-    renewed: null,
-    triggered: false,
-    stray: null,
-    timings: { connect: connect ?? null, open: null, request: null, handshake: null, renew: null },
-  };
-  let outcome: Outcome;
-  let reason = '';
-  let status = 0;
+  const draft = newDraft(connect ?? null);
+  let ending: Ending;
   try {
-    outcome = yield* wire.encrypted
+    ending = yield* wire.encrypted
       ? insideOp(dialect, wire, parties, draft)
       : upgradeOp(dialect, wire, parties, policy, renew, draft);
   } catch (error) {
@@ -74,13 +71,54 @@ export function* negotiateOp(
       throw error;
     }
     const failure = failureOf(error, wire);
-    ({ outcome, reason, status } = failure);
+    ending = failure;
     if (error instanceof DialogueError) draft.stray = error.stray;
+    if (error instanceof ChannelError) draft.refusedPeer = error.refusedPeer;
     if (failure.polite) yield* leaveOp(dialect, wire);
     yield* wire.channel.closeOp();
   }
-  const stray = draft.stray ?? wire.dropped;
-  const { opening } = draft;
+  draft.stray ??= wire.dropped;
+  const tls = isUsable(ending.outcome) ? wire.channel.tls : null;
+  return { ...negotiation(dialect, policy, draft, ending, tls), roundTrips: wire.roundTrips };
+}
+
+/** What comes of a connection that could not be made: nothing was said on it, or nothing but a handshake that failed. */
+export function unconnected(
+  dialect: Dialect,
+  policy: UpgradePolicy,
+  { status, origin, message: reason, refusedPeer }: ChannelError,
+  connect: number,
+): Negotiation {
+  const outcome = channelOutcome(status, origin);
+  const ending = {
+    outcome: outcome === 'closed' && origin !== 'tls' ? 'unreachable' : outcome,
+    reason,
+    status,
+  } as const;
+  return negotiation(dialect, policy, { ...newDraft(connect), refusedPeer }, ending, null);
+}
+
+function newDraft(connect: number | null): Draft {
+  return {
+    opening: null,
+    reply: null,
+    renewed: null,
+    triggered: false,
+    stray: null,
+    refusedPeer: null,
+    timings: { connect, open: null, request: null, handshake: null, renew: null },
+  };
+}
+
+function negotiation(
+  dialect: Dialect,
+  policy: UpgradePolicy,
+  draft: Draft,
+  { outcome, reason, status }: Ending,
+  tls: TlsInfo | null,
+): Negotiation {
+  const { opening, stray, refusedPeer } = draft;
+  const inside = outcome === 'direct';
   return {
     dialect: dialect.name,
     outcome,
@@ -88,23 +126,25 @@ export function* negotiateOp(
     reason,
     status,
     greeting: opening?.greeting ?? '',
-    preTlsCapabilities: outcome === 'direct' ? [] : (opening?.capabilities ?? []),
-    postTlsCapabilities: outcome === 'direct' ? (opening?.capabilities ?? null) : draft.renewed,
+    preTlsCapabilities: inside ? [] : (opening?.capabilities ?? []),
+    postTlsCapabilities: inside ? (opening?.capabilities ?? null) : draft.renewed,
     trigger: draft.triggered ? dialect.client.trigger : null,
     reply: draft.reply,
     discardedBytes: stray?.count ?? 0,
     discardedSample: Buffer.from(stray?.head ?? []).toString('hex'),
     stateReset: outcome === 'upgraded' ? forgotten(opening) : [],
-    credentialsInClear: opening === null || outcome === 'direct' ? null : dialect.client.credentialsInClear(opening),
-    roundTrips: wire.roundTrips,
+    credentialsInClear: opening === null || inside ? null : dialect.client.credentialsInClear(opening),
+    roundTrips: 0,
     timings: draft.timings,
-    tls: isUsable(outcome) ? wire.channel.tls : null,
+    tls,
+    chain: describeChain((tls?.peer ?? refusedPeer)?.chain ?? []),
+    verifyReasons: refusedPeer?.reasons ?? tls?.verify.reasons ?? [],
   };
 }
 
-function* insideOp(dialect: Dialect, wire: Wire, parties: Parties, draft: Draft): Op<Outcome> {
+function* insideOp(dialect: Dialect, wire: Wire, parties: Parties, draft: Draft): Op<Ending> {
   draft.opening = yield* timedOp(wire, draft, 'open', dialect.client.openOp(wire, parties));
-  return 'direct';
+  return well('direct');
 }
 
 function* upgradeOp(
@@ -114,35 +154,46 @@ function* upgradeOp(
   policy: UpgradePolicy,
   renew: boolean,
   draft: Draft,
-): Op<Outcome> {
-  const { client } = dialect;
+): Op<Ending> {
+  const { client, title } = dialect;
   wire.awaitReply();
   const opening = yield* timedOp(wire, draft, 'open', client.openOp(wire, parties));
   draft.opening = opening;
-  const mayStayClear = policy !== 'require';
-  if (policy === 'never') return 'clear';
-  if (opening.obstacle !== null) {
-    if (mayStayClear) return 'clear';
-    throw new Ended(opening.obstacle, 'the server says that the user is logged in already, which forbids an upgrade');
-  }
-  if (opening.offer === 'missing') {
-    if (mayStayClear) return 'clear';
-    const instead = opening.instead === undefined ? '' : `; ${opening.instead}`;
-    const what = `${dialect.title}: the server does not offer ${client.trigger}${instead}`;
-    throw opening.suspicion === null
-      ? new Ended('notOffered', what)
-      : new Ended('strippedSuspected', `${what}, and ${opening.suspicion}`);
-  }
+  if (policy === 'never') return well('clear');
+  const obstacle = obstacleOf(opening, client.trigger, title);
+  if (obstacle !== null) return withoutTls(obstacle, policy);
   draft.triggered = true;
   const reply = yield* timedOp(wire, draft, 'request', client.requestOp(wire, parties));
   draft.reply = reply;
   if (!reply.accepted) {
-    if (mayStayClear && reply.final !== true) return 'clear';
-    throw new Ended('refused', `the server refuses ${client.trigger}: ${`${reply.code} ${reply.text}`.trim()}`);
+    const reason = `the server refuses ${client.trigger}: ${`${reply.code} ${reply.text}`.trim()}`;
+    return withoutTls(new Ended('refused', reason), reply.final === true ? 'require' : policy);
   }
   yield* timedOp(wire, draft, 'handshake', wire.upgradeOp());
   if (renew) draft.renewed = yield* timedOp(wire, draft, 'renew', client.renewOp(wire, parties));
-  return 'upgraded';
+  return well('upgraded');
+}
+
+/** Why the trigger need not be tried; null when it is worth it. */
+function obstacleOf({ obstacle, offer, suspicion, instead }: Opening, trigger: string, title: string): Ended | null {
+  if (obstacle !== null) {
+    return new Ended(obstacle, 'the server says that the user is logged in already, which forbids an upgrade');
+  }
+  if (offer !== 'missing') return null;
+  const reason = `${title}: the server does not offer ${trigger}${instead === undefined ? '' : `; ${instead}`}`;
+  return suspicion === null
+    ? new Ended('notOffered', reason)
+    : new Ended('strippedSuspected', `${reason}, and ${suspicion}`);
+}
+
+/** The connection stays in clear, where the policy allows it. */
+function withoutTls(ended: Ended, policy: UpgradePolicy): Ending {
+  if (policy === 'require') throw ended;
+  return { outcome: 'clear', reason: ended.message, status: 0 };
+}
+
+function well(outcome: Outcome): Ending {
+  return { outcome, reason: '', status: 0 };
 }
 
 function* timedOp<T>(wire: Wire, draft: Draft, phase: keyof Timings, op: Op<T>): Op<T> {
@@ -155,10 +206,7 @@ function* timedOp<T>(wire: Wire, draft: Draft, phase: keyof Timings, op: Op<T>):
   }
 }
 
-interface Failure {
-  readonly outcome: Outcome;
-  readonly reason: string;
-  readonly status: number;
+interface Failure extends Ending {
   /** Whether the connection is still in a state in which leave can be taken. */
   readonly polite: boolean;
 }

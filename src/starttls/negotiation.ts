@@ -1,5 +1,7 @@
 /** What came of an attempt to get from clear text to TLS: one form for all protocols (reference starttls-protocols §7). */
+import type { CertificateFacts } from '../tls/certificate.ts';
 import type { TlsInfo } from '../tls/info.ts';
+import type { VerifyReason } from '../tls/verify.ts';
 import type { Reply } from './dialect.ts';
 
 /**
@@ -38,6 +40,7 @@ export type UpgradePolicy = 'require' | 'prefer' | 'never';
 
 /** How long each part took, in ms; null for what did not happen. */
 export interface Timings {
+  /** Name resolution and connection, and the handshake where TLS is there from the first byte. */
   readonly connect: number | null;
   /** Greeting, introduction and capabilities in clear. */
   readonly open: number | null;
@@ -52,7 +55,7 @@ export interface Negotiation {
   readonly dialect: string;
   readonly outcome: Outcome;
   readonly policy: UpgradePolicy;
-  /** What went wrong; empty when nothing did. */
+  /** What went wrong, or why the policy left the connection in clear; empty when nothing did. */
   readonly reason: string;
   /** The STATUS that TCPX gives for what went wrong; 0 when the failure is the dialogue's. */
   readonly status: number;
@@ -71,7 +74,12 @@ export interface Negotiation {
   readonly credentialsInClear: boolean | null;
   readonly roundTrips: number;
   readonly timings: Timings;
+  /** Null in clear, and after a failure. */
   readonly tls: TlsInfo | null;
+  /** The server's certificates as received, its own first; also those that were not accepted. Empty in clear. */
+  readonly chain: readonly CertificateFacts[];
+  /** Why the certificate was not accepted, or would not have been under `verify: 'none'`. */
+  readonly verifyReasons: readonly VerifyReason[];
 }
 
 /** Whether the connection is open and may be used: encrypted, or in clear by policy. */

@@ -14,7 +14,7 @@ import { asBuffer } from '../core/bytes.ts';
 import type { Op } from '../core/op.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { ClientDialogue, Dialect, Served, ServerDialogue, Session } from './dialect.ts';
-import { quoted } from './smtp-reply.ts';
+import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 /** Codes in place of a protocol version: 1234 in the upper half. */

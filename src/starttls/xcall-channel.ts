@@ -4,6 +4,7 @@ import {
   TCPOP_CLOSE,
   TCPOP_CONNECT,
   TCPOP_READ,
+  TCPOP_SHUTDOWN,
   TCPOP_STARTTLS,
   TCPOP_WRITE,
   TCPXFLG_BLOCK,
@@ -16,7 +17,7 @@ import { CancelledError, UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
 import { type Caller, type CallResult, peerOf, type SocketFacts } from '../tcpx/index.ts';
 import type { TlsInfo } from '../tls/info.ts';
-import { type Channel, ChannelError, type Role } from './channel.ts';
+import { ChannelError, type Role, type StreamingChannel } from './channel.ts';
 
 /** Bytes that one READ takes; a TLS record holds at most as many. */
 const RECEIVE_SIZE = 16_384;
@@ -34,9 +35,12 @@ const SECURITY_FLAGS: Readonly<Record<Security, number>> = {
   tls: TCPXFLG_TLS,
 };
 
+/** The direction of SHUTDOWN that ends sending. */
+const SHUTDOWN_SEND = 1;
+
 const NO_BYTES = new Uint8Array(0);
 
-export class XcallChannel implements Channel {
+export class XcallChannel implements StreamingChannel {
   readonly caller: Caller;
   readonly #status = F();
   readonly #sockport = F();
@@ -130,6 +134,12 @@ export class XcallChannel implements Channel {
     return tls;
   }
 
+  *endOp(): Op<void> {
+    const flags = SHUTDOWN_SEND + this.#tlsBit;
+    const result = yield* this.caller.xcallOp('TCPX', TCPOP_SHUTDOWN, this.#status, this.#none, this.#sockport, flags);
+    if (result.status < 0) throw channelError(result);
+  }
+
   *closeOp(): Op<void> {
     if (this.socket < 0) return;
     yield* this.caller.xcallOp('TCPX', TCPOP_CLOSE, this.#status, this.#none, this.#sockport, this.#tlsBit);
@@ -156,6 +166,7 @@ export function timer(until: Deadline): number {
 const CANCELLED = -125;
 
 export function channelError(result: CallResult): ChannelError | CancelledError {
-  if (result.origin === 'errno' && result.status === CANCELLED) return new CancelledError(result.text);
-  return new ChannelError(result.status, result.origin, result.text, result.stray ?? null);
+  const { status, origin, text, stray, refusedPeer } = result;
+  if (origin === 'errno' && status === CANCELLED) return new CancelledError(text);
+  return new ChannelError(status, origin, text, stray ?? null, refusedPeer ?? null);
 }

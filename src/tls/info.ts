@@ -71,8 +71,8 @@ function withoutRoot(chain: readonly Uint8Array[]): readonly Uint8Array[] {
   return subject === issuer ? chain.slice(0, -1) : chain;
 }
 
-/** node:crypto separates the parts of a name by line feeds. */
-function oneLine(name: string): string {
+/** A name on one line, as RFC 4514 has it: node:crypto separates its parts by line feeds. */
+export function oneLine(name: string): string {
   return name.split('\n').reverse().join(', ');
 }
 
