@@ -14,7 +14,8 @@ export type TcpxErrorCode =
   | 'TCPX_CANCELLED'
   | 'TCPX_ENGINE'
   | 'TCPX_CHANNEL'
-  | 'TCPX_EMAILX';
+  | 'TCPX_EMAILX'
+  | 'TCPX_NEGOTIATION';
 
 export abstract class TcpxError extends Error {
   abstract readonly code: TcpxErrorCode;

@@ -1,0 +1,123 @@
+/** What a caller of `starttls` may say, and the complete settings that come of it. */
+import { isIPv6 } from 'node:net';
+import { hostname } from 'node:os';
+import type { Duplex } from 'node:stream';
+import { Deadline } from '../core/deadline.ts';
+import { UsageError } from '../core/errors.ts';
+import type { EngineRequest, Job, TlsOptions } from '../tcpx/index.ts';
+import type { AttemptSettings } from './attempt.ts';
+import type { UpgradePolicy } from './negotiation.ts';
+import { type Target, targetOf } from './target.ts';
+import { type Exchange, type InjectionPolicy, requireOneLine } from './wire.ts';
+
+interface DialogueOptions {
+  /** `require` (default): TLS or an error. `prefer`: goes on in clear when TLS is not to be had. `never`: does not ask. */
+  readonly policy?: UpgradePolicy;
+  /** Plaintext where only TLS may follow: `reject` (default) ends the connection, `drop` throws it away and goes on. */
+  readonly injected?: InjectionPolicy;
+  /** The end of everything, from name resolution to the last answer inside TLS, in ms. Default 30 000. */
+  readonly deadline?: number;
+  /** What the client calls itself: EHLO, `from` of a server's XMPP stream. Default: the name of this host. */
+  readonly self?: string;
+  /** Whether to ask again inside TLS for what was said in clear. Default true. */
+  readonly renew?: boolean;
+  /** Sees everything that passes. What it throws ends the connection. */
+  readonly observer?: (exchange: Exchange) => void;
+}
+
+interface ConnectionOptions extends DialogueOptions {
+  /** Default `auto`. */
+  readonly engine?: EngineRequest;
+  /** Certificates are verified by default. ALPN is that of the protocol where this gives none. */
+  readonly tls?: TlsOptions;
+  /** A job of the program's own, in place of `engine` and `tls`, whose TLS options then hold: ALPN and name included. */
+  readonly job?: Job;
+}
+
+/** A place as a URL: `smtp://mx.example`, `imaps://mail.example:1993`, `xmpp://example.org@chat.example`. */
+export interface UrlOptions extends ConnectionOptions {
+  readonly url: string;
+}
+
+export interface HostOptions extends ConnectionOptions {
+  /** Connected to, sent by SNI, and verified. */
+  readonly host: string;
+  /** Default: the protocol's own. */
+  readonly port?: number;
+  /** A scheme: `smtp`, `imap`; those of direct TLS too, `imaps`. */
+  readonly protocol: string;
+}
+
+/** A socket that the program has opened by CONNECT with TLS + STARTTLS, blocking or not, and has said nothing on. */
+export interface SocketOptions extends DialogueOptions {
+  readonly job: Job;
+  readonly socket: number;
+  readonly protocol: string;
+  /** What the protocol calls the service, where it does: XMPP's domain, HTTP's host. Default: the peer's address. */
+  readonly host?: string;
+}
+
+/** Any Node stream that carries bytes. Its TLS is that of the Node engine. */
+export interface StreamOptions extends DialogueOptions {
+  readonly stream: Duplex;
+  readonly protocol: string;
+  /** Sent by SNI and verified. */
+  readonly host: string;
+  readonly tls?: TlsOptions;
+}
+
+export type SyncOptions = UrlOptions | HostOptions | SocketOptions;
+
+export interface AsyncOptions {
+  /** Ends the attempt with a CancelledError. It means nothing to the stream that comes of it. */
+  readonly signal?: AbortSignal;
+  /** False (default) ends the stream's writable side when the peer has ended. */
+  readonly allowHalfOpen?: boolean;
+}
+
+export type StarttlsOptions = (SyncOptions | StreamOptions) & AsyncOptions;
+
+const DEFAULT_DEADLINE = 30_000;
+const POLICIES: readonly string[] = ['require', 'prefer', 'never'];
+const INJECTED: readonly string[] = ['reject', 'drop'];
+
+/** @throws UsageError */
+export function targetOfOptions(options: UrlOptions | HostOptions): Target {
+  const self = options.self === undefined ? {} : { self: options.self };
+  if ('url' in options) return targetOf(options.url, self);
+  const { host, port, protocol } = options;
+  const address = isIPv6(host) ? `[${host}]` : host;
+  return targetOf(`${address}${port === undefined ? '' : `:${port}`}`, { proto: protocol, ...self });
+}
+
+/** For a connection that is there already. @throws UsageError */
+export function partiesOf(host: string, self: string | undefined): Target['parties'] {
+  return { host, self: self ?? hostname() };
+}
+
+/** @throws UsageError that names the option */
+export function attemptSettings(
+  options: DialogueOptions,
+  { dialect, parties }: Pick<Target, 'dialect' | 'parties'>,
+): AttemptSettings {
+  const { policy = 'require', injected = 'reject', deadline = DEFAULT_DEADLINE, renew = true, observer } = options;
+  if (!POLICIES.includes(policy)) throw new UsageError(`policy is one of ${POLICIES.join(', ')}, not '${policy}'`);
+  if (!INJECTED.includes(injected))
+    throw new UsageError(`injected is one of ${INJECTED.join(', ')}, not '${injected}'`);
+  if (!(deadline > 0)) throw new UsageError('deadline is a number of ms above 0');
+  requireOneLine(parties.host);
+  requireOneLine(parties.self);
+  return { dialect, parties, policy, injected, renew, until: Deadline.after(deadline), observer: observer ?? null };
+}
+
+/** The TLS options of a connection: what the caller gives, then what the protocol asks for. */
+export function tlsOptionsOf(
+  tls: TlsOptions | undefined,
+  { alpn, parties, host }: Pick<Target, 'alpn' | 'parties' | 'host'>,
+): TlsOptions {
+  return {
+    ...(alpn === null ? {} : { alpn: [alpn] }),
+    ...(parties.host === host ? {} : { servername: parties.host }),
+    ...tls,
+  };
+}
