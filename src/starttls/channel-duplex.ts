@@ -98,7 +98,7 @@ export class ChannelDuplex extends Duplex {
 /** A socket that may not block waits under the longest timer there is, which has an end. */
 function* receivedOp(channel: StreamingChannel): Op<Uint8Array> {
   for (;;) {
-    const chunk = yield* channel.receiveOp(NEVER);
+    const chunk = yield* channel.receiveOp(NEVER, HIGH_WATER);
     if (chunk !== 'timeout') return chunk;
   }
 }

@@ -44,7 +44,7 @@ export class XcallChannel implements StreamingChannel {
   readonly caller: Caller;
   readonly #status = F();
   readonly #sockport = F();
-  readonly #received = X(RECEIVE_SIZE);
+  #received = X(RECEIVE_SIZE);
   readonly #sent = X(0);
   /** A literal: opcodes that use no buffer, and STARTTLS. */
   readonly #none = S(1);
@@ -106,6 +106,7 @@ export class XcallChannel implements StreamingChannel {
   }
 
   *receiveOp(until: Deadline, most: number = RECEIVE_SIZE): Op<Uint8Array | 'timeout'> {
+    if (most > this.#received.size) this.#received = X(most);
     const into = most < RECEIVE_SIZE ? X(most) : this.#received;
     // READ would wait on a blocking socket: CHECK looks first.
     if (until === NOW && (yield* this.#callOp(TCPOP_CHECK, this.#none, until)).status === 0) return 'timeout';
