@@ -43,7 +43,7 @@ describe('options', () => {
       ...['--servername', 'n', '--priority', 'NORMAL', '--client-auth', 'require', '--handshake-timeout', '70'],
       '--no-resume',
     ];
-    // A new option of a job or of TLS does not compile here before it can be reached.
+    // A new option of a job or of TLS does not compile here before it can be reached. `programs` is for other routines.
     const tls = {
       verify: 'none',
       ca: 'a',
