@@ -38,6 +38,11 @@ console.log(`API: ${job.engine} engine, ${engineReports().map(({ name, available
 PROGRAM
   node use.mjs
   npx --no-install tcpx --version
+  # The example is there and can be read; nobody listens on port 1.
+  local report
+  report=$(SMTP_HOST=127.0.0.1 SMTP_PORT=1 MAIL_FROM=a@example.com MAIL_TO=b@example.com \
+    npx --no-install tcpx exec node_modules/tcpx/examples/smtp-starttls.tcpx 2>&1) && return 1
+  [[ $report == *'CONNECT failed, STATUS -111'* ]] || { echo "$report" >&2; return 1; }
   npx --no-install tcpx engines
 }
 

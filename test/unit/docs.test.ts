@@ -19,6 +19,25 @@ it('has the declared divergences in docs/parity.md, each with its proof', () => 
   }
 });
 
+it('ships what the README sends its readers to', () => {
+  const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const { files } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    files: string[];
+  };
+  const named = [...text.matchAll(/\]\((?!https?:|#)([^)]+)\)|`((?:docs|examples)\/[^`]+\.\w+)`/g)]
+    .map(([, link, path]) => link ?? path ?? '')
+    // Who works on the project has a checkout.
+    .filter((path) => path !== 'CONTRIBUTING.md');
+  expect(named).toContain('examples/smtp-starttls.tcpx');
+  for (const path of named) {
+    expect(existsSync(new URL(`../../${path}`, import.meta.url)), path).toBe(true);
+    expect(
+      files.some((file) => path === file || path.startsWith(`${file}/`)),
+      `${path} in the package`,
+    ).toBe(true);
+  }
+});
+
 it('has a row with a handler for every opcode of ashell.def', () => {
   const symbols = Object.entries(ashellDef).filter(([name]) => name.startsWith('TCPOP_'));
   expect(symbols.length).toBe(OPCODES.length);
