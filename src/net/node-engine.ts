@@ -4,7 +4,8 @@ import { IoError } from '../core/errors.ts';
 import { READABLE, type Source, waitOp } from '../core/op.ts';
 import type { Engine } from './endpoint.ts';
 import { connectInTurnOp } from './lookup.ts';
-import { connectNodeOp, NodeEndpoint, NodeListener } from './node.ts';
+import { connectNodeOp, NodeListener } from './node.ts';
+import { NodePlainEndpoint } from './node-plain.ts';
 import { secureContextOf } from './node-secure-context.ts';
 import { NodeTlsEndpoint } from './node-tls.ts';
 
@@ -49,7 +50,7 @@ export const nodeEngine: Engine = {
   },
 
   startTls(plain, start) {
-    if (!(plain instanceof NodeEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');
+    if (!(plain instanceof NodePlainEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');
     return new NodeTlsEndpoint(plain, start);
   },
 };

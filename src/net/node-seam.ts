@@ -1,14 +1,14 @@
 import { Duplex } from 'node:stream';
-import type { NodeEndpoint } from './node.ts';
+import type { NodePlainEndpoint } from './node-plain.ts';
 
 /**
  * The seam between TLSSocket and net.Socket: ciphertext passes through it. node:tls ends alike with and without
  * close_notify, and only here can the difference be seen.
  */
 export class Seam extends Duplex {
-  readonly #plain: NodeEndpoint;
+  readonly #plain: NodePlainEndpoint;
 
-  constructor(plain: NodeEndpoint) {
+  constructor(plain: NodePlainEndpoint) {
     super({ allowHalfOpen: true });
     this.#plain = plain;
   }

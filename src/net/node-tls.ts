@@ -13,7 +13,7 @@ import type { TlsSettings } from '../tls/settings.ts';
 import { reasonsOfNodeError } from '../tls/verify.ts';
 import { VerifyError } from '../tls/verify-error.ts';
 import { type Address, type TlsEndpoint, type TlsRole, type TlsStart, type Transfer, WANT_READ } from './endpoint.ts';
-import type { NodeEndpoint } from './node.ts';
+import type { NodePlainEndpoint } from './node-plain.ts';
 import { Seam } from './node-seam.ts';
 import { keepsTickets, secureContextOf } from './node-secure-context.ts';
 import { NodeStream } from './node-stream.ts';
@@ -26,7 +26,7 @@ import {
 } from './node-tls-facts.ts';
 
 export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
-  readonly #plain: NodeEndpoint;
+  readonly #plain: NodePlainEndpoint;
   readonly #settings: TlsSettings;
   readonly #role: TlsRole;
   readonly #host: string;
@@ -46,7 +46,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   /** The connection ended without close_notify. */
   #cut = false;
 
-  constructor(plain: NodeEndpoint, { settings, role, host, priority, sessions }: TlsStart) {
+  constructor(plain: NodePlainEndpoint, { settings, role, host, priority, sessions }: TlsStart) {
     super();
     this.#plain = plain;
     this.#settings = settings;

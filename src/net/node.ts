@@ -1,39 +1,22 @@
 /** Sockets over node:net. */
 import net from 'node:net';
 import type { Deadline } from '../core/deadline.ts';
-import { isErrnoName } from '../core/errno.ts';
 import { IoError } from '../core/errors.ts';
-import { type Op, type WaitResult, WRITABLE, waitOp } from '../core/op.ts';
-import type { Address, Listener, PlainEndpoint, TlsRole } from './endpoint.ts';
-import { BACKGROUND_LINGER, UNACCEPTED_LIMIT } from './limits.ts';
-import { NodeStream } from './node-stream.ts';
-import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
+import { type Op, WRITABLE, waitOp } from '../core/op.ts';
+import type { Address, Listener, PlainEndpoint } from './endpoint.ts';
+import { UNACCEPTED_LIMIT } from './limits.ts';
+import { ioError, NodePlainEndpoint } from './node-plain.ts';
 import { Wakes } from './wakes.ts';
 
-const NO_BYTES = new Uint8Array(0);
-
-/** Who gets what a socket receives once it is not the plain endpoint any more. */
-export interface Diversion {
-  /** Returns false when it wants no more for now. */
-  data(chunk: Uint8Array): boolean;
-  end(): void;
-  failed(error: IoError): void;
-}
-
-export class NodeEndpoint extends NodeStream implements PlainEndpoint {
-  readonly tls = null;
-  readonly socket: net.Socket;
-  protected readonly stream: net.Socket;
+export class NodeEndpoint extends NodePlainEndpoint {
+  readonly #socket: net.Socket;
   #connected: boolean;
-  #failure: IoError | null = null;
-  #diversion: Diversion | null = null;
   #local: Address = { host: '', port: 0 };
   #remote: Address = { host: '', port: 0 };
 
   constructor(socket: net.Socket, connected: boolean) {
-    super();
-    this.socket = socket;
-    this.stream = socket;
+    super(socket);
+    this.#socket = socket;
     this.#connected = connected;
     socket.unref();
     if (connected) this.#learnAddresses();
@@ -42,57 +25,26 @@ export class NodeEndpoint extends NodeStream implements PlainEndpoint {
       this.#learnAddresses();
       this.wakes.fireAll();
     });
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    socket.on('end', () => this.#confirmEnd());
-    socket.on('error', (error) => {
-      this.#fail(ioError(error));
-      this.#diversion?.failed(ioError(error));
-      this.wakes.fireAll();
-    });
-    socket.on('close', () => {
-      // Node closes by itself once both directions have ended, which may be while the end is being confirmed.
-      if (socket.readableEnded) this.#end();
-      else if (this.#failure === null) this.#fail(new IoError('EBADF', 'socket'));
-      this.wakes.fireAll();
-    });
-    this.observeSending();
-  }
-
-  #fail(error: IoError): void {
-    this.#failure = error;
-    this.broken = error;
   }
 
   #learnAddresses(): void {
-    const { localAddress, localPort, remoteAddress, remotePort } = this.socket;
+    const { localAddress, localPort, remoteAddress, remotePort } = this.#socket;
     this.#local = { host: localAddress ?? '', port: localPort ?? 0 };
     this.#remote = { host: remoteAddress ?? '', port: remotePort ?? 0 };
-  }
-
-  #received(chunk: Uint8Array): void {
-    if (this.#diversion === null) this.deliver(chunk);
-    else if (!this.#diversion.data(chunk)) this.pause();
   }
 
   /**
    * libuv reports data and a reset that it finds together as the data and an ordinary end. Reading once more brings the
    * reset to light; where Node has no handle to do that with, the end is taken as it is.
    */
-  #confirmEnd(): void {
-    const { _handle: handle } = this.socket as { _handle?: { readStart?(): number } | null };
+  protected override inputEnded(): void {
+    const { _handle: handle } = this.#socket as { _handle?: { readStart?(): number } | null };
     if (handle?.readStart === undefined) {
-      this.#end();
+      super.inputEnded();
       return;
     }
     handle.readStart();
-    setImmediate(() => setImmediate(() => this.#end()));
-  }
-
-  #end(): void {
-    if (this.#failure !== null || this.hasEnded) return;
-    this.hasEnded = true;
-    this.#diversion?.end();
-    this.wakes.fireAll();
+    setImmediate(() => setImmediate(() => super.inputEnded()));
   }
 
   get local(): Address {
@@ -105,55 +57,9 @@ export class NodeEndpoint extends NodeStream implements PlainEndpoint {
 
   /** False while connect is in progress. Throws when it failed. */
   get connected(): boolean {
-    if (this.#failure !== null) throw this.#failure;
+    if (this.failure !== null) throw this.failure;
     return this.#connected;
   }
-
-  get failure(): IoError | null {
-    return this.#failure;
-  }
-
-  get ended(): boolean {
-    return this.hasEnded;
-  }
-
-  protected sendingEnded(): IoError {
-    return new IoError('EPIPE', 'send');
-  }
-
-  *flushedOp(until: Deadline): Op<WaitResult> {
-    while (!this.isFinished && this.#failure === null) {
-      if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') return 'timeout';
-    }
-    return 'ready';
-  }
-
-  lingerInBackground(): void {
-    const end = setTimeout(() => this.destroy(), BACKGROUND_LINGER);
-    end.unref();
-    this.socket.once('finish', () => this.destroy());
-    this.socket.once('close', () => clearTimeout(end));
-  }
-
-  destroy(): void {
-    this.socket.destroy();
-  }
-
-  stray(role: TlsRole): { count: number; head: Uint8Array } {
-    const count = this.readAhead.length;
-    return count === 0 ? { count, head: NO_BYTES } : strayBytes(role, count, this.readAhead.peek(CLIENT_HELLO_HEAD));
-  }
-
-  /** From now on everything received goes to `diversion`. */
-  divert(diversion: Diversion): void {
-    this.#diversion = diversion;
-  }
-}
-
-function ioError(error: Error): IoError {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  const name = code !== undefined && isErrnoName(code) ? code : 'EIO';
-  return new IoError(name, syscall ?? 'socket', { cause: error });
 }
 
 export class NodeListener implements Listener {

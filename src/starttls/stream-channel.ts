@@ -66,7 +66,7 @@ export class StreamChannel implements StreamingChannel {
   }
 
   *upgradeOp(role: Role, until: Deadline): Op<TlsInfo> {
-    const start = { settings: this.#settings, role, host: this.#host, priority: '', log: null };
+    const start = { settings: this.#settings, role, host: this.#host, priority: '', sessions: null, log: null };
     try {
       const secure = yield* upgradeOp(nodeEngine, this.#plain, start, until, 'dialogue');
       this.#endpoint = secure;

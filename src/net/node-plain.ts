@@ -1,0 +1,119 @@
+/** A connection in clear on the Node engine, whatever carries it: a socket of node:net, or any other Duplex. */
+import type { Duplex } from 'node:stream';
+import type { Deadline } from '../core/deadline.ts';
+import { isErrnoName } from '../core/errno.ts';
+import { IoError } from '../core/errors.ts';
+import { type Op, type WaitResult, WRITABLE, waitOp } from '../core/op.ts';
+import type { Address, PlainEndpoint, TlsRole } from './endpoint.ts';
+import { BACKGROUND_LINGER } from './limits.ts';
+import { NodeStream } from './node-stream.ts';
+import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Who gets what a socket receives once it is not the plain endpoint any more. */
+export interface Diversion {
+  /** Returns false when it wants no more for now. */
+  data(chunk: Uint8Array): boolean;
+  end(): void;
+  failed(error: IoError): void;
+}
+
+export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpoint {
+  readonly tls = null;
+  readonly socket: Duplex;
+  protected readonly stream: Duplex;
+  #failure: IoError | null = null;
+  #diversion: Diversion | null = null;
+
+  abstract override readonly local: Address;
+  abstract override readonly remote: Address;
+
+  protected constructor(socket: Duplex) {
+    super();
+    this.socket = socket;
+    this.stream = socket;
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('end', () => this.inputEnded());
+    socket.on('error', (error) => {
+      this.#fail(ioError(error));
+      this.#diversion?.failed(ioError(error));
+      this.wakes.fireAll();
+    });
+    socket.on('close', () => {
+      // Node closes by itself once both directions have ended, which may be while the end is being confirmed.
+      if (socket.readableEnded) this.#end();
+      else if (this.#failure === null) this.#fail(new IoError('EBADF', 'socket'));
+      this.wakes.fireAll();
+    });
+    this.observeSending();
+  }
+
+  #fail(error: IoError): void {
+    this.#failure = error;
+    this.broken = error;
+  }
+
+  #received(chunk: Uint8Array): void {
+    if (this.#diversion === null) this.deliver(chunk);
+    else if (!this.#diversion.data(chunk)) this.pause();
+  }
+
+  /** Nothing more comes. */
+  protected inputEnded(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#failure !== null || this.hasEnded) return;
+    this.hasEnded = true;
+    this.#diversion?.end();
+    this.wakes.fireAll();
+  }
+
+  get failure(): IoError | null {
+    return this.#failure;
+  }
+
+  get ended(): boolean {
+    return this.hasEnded;
+  }
+
+  protected sendingEnded(): IoError {
+    return new IoError('EPIPE', 'send');
+  }
+
+  *flushedOp(until: Deadline): Op<WaitResult> {
+    while (!this.isFinished && this.#failure === null) {
+      if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') return 'timeout';
+    }
+    return 'ready';
+  }
+
+  lingerInBackground(): void {
+    const end = setTimeout(() => this.destroy(), BACKGROUND_LINGER);
+    end.unref();
+    this.socket.once('finish', () => this.destroy());
+    this.socket.once('close', () => clearTimeout(end));
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  stray(role: TlsRole): { count: number; head: Uint8Array } {
+    const count = this.readAhead.length;
+    return count === 0 ? { count, head: NO_BYTES } : strayBytes(role, count, this.readAhead.peek(CLIENT_HELLO_HEAD));
+  }
+
+  /** From now on everything received goes to `diversion`. */
+  divert(diversion: Diversion): void {
+    this.#diversion = diversion;
+  }
+}
+
+export function ioError(error: Error): IoError {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  const name = code !== undefined && isErrnoName(code) ? code : 'EIO';
+  return new IoError(name, syscall ?? 'socket', { cause: error });
+}
