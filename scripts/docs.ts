@@ -1,5 +1,10 @@
 /** Writes the tables of the README and docs/parity.md from the tables of the source: `npm run docs`. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { Assumption } from '../src/core/assumption.ts';
+import { EMAILX_ASSUMPTIONS } from '../src/emailx/assumptions.ts';
+import { DIRECTIVES } from '../src/emailx/config-file.ts';
+import { LOG_LEVELS } from '../src/emailx/log.ts';
+import { REFUSALS, STATUSES } from '../src/emailx/statuses.ts';
 import { ASSUMPTIONS, OPCODES } from '../src/tcpx/index.ts';
 import { DIVERGENCES, type Divergence } from '../test/support/divergences.ts';
 
@@ -29,19 +34,51 @@ function opcodeTable(): string {
   );
 }
 
-function assumptionTable(): string {
+function assumptionTable(prefix: string, rows: Readonly<Record<string, Assumption<unknown>>>): string {
   return table(
-    ['`assume.`', 'default', 'meaning', 'reference'],
-    Object.entries(ASSUMPTIONS).map(([name, { value, meaning, source }]) => [
+    [`\`${prefix}\``, 'default', 'meaning', 'reference'],
+    Object.entries(rows).map(([name, { value, meaning, source }]) => [
       `\`${name}\``,
-      `\`${value}\``,
+      value === '' ? 'blank' : `\`${value}\``,
       meaning,
       source,
     ]),
   );
 }
 
-const SECTIONS: Readonly<Record<string, () => string>> = { opcodes: opcodeTable, assumptions: assumptionTable };
+/** A row for each status, with all the reasons that give it. */
+function emailxStatusTable(): string {
+  return table(
+    ['STATUS', 'symbol', 'meaning', 'when'],
+    Object.entries(STATUSES).map(([status, { symbol, meaning }]) => {
+      const reasons = Object.values(REFUSALS).filter((refusal) => refusal.status === Number(status));
+      return [status, `\`${symbol}\``, meaning, reasons.map(({ when }) => when).join('; ')];
+    }),
+  );
+}
+
+function directiveTable(): string {
+  return table(
+    ['item', 'value', 'effect'],
+    Object.values(DIRECTIVES).map(({ item, values, effect }) => [`\`${item}\``, values, effect]),
+  );
+}
+
+function logLevelTable(): string {
+  return table(
+    ['`LOGLVL`', 'adds'],
+    LOG_LEVELS.map((adds, level) => [String(level), adds]),
+  );
+}
+
+const SECTIONS: Readonly<Record<string, () => string>> = {
+  opcodes: opcodeTable,
+  assumptions: () => assumptionTable('assume.', ASSUMPTIONS),
+  emailxDirectives: directiveTable,
+  emailxStatuses: emailxStatusTable,
+  emailxLogLevels: logLevelTable,
+  emailxAssumptions: () => assumptionTable('programs.EMAILX.assume.', EMAILX_ASSUMPTIONS),
+};
 
 /** The text with every generated section replaced: `<!-- generated: NAME -->` to `<!-- end -->`. */
 export function withTables(text: string): string {

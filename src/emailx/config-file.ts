@@ -7,10 +7,11 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { UsageError } from '../core/errors.ts';
 import { reasonOf } from '../core/reason.ts';
 import { EmailxError } from './error.ts';
+import type { MechanismName } from './sasl.ts';
 import { Secret } from './secret.ts';
 import { hasControl, quoted, trimmed } from './text.ts';
 
-export type AuthMode = 'none' | 'plain' | 'login' | 'auto' | 'xoauth2' | 'cram-md5' | 'scram-sha-256';
+export type AuthMode = MechanismName | 'AUTO' | 'NONE';
 export type Security = 'none' | 'tls' | 'starttls';
 
 /** What the file says; blank or null where it says nothing. */
@@ -54,14 +55,14 @@ interface Directive<T> {
 class ValueError extends UsageError {}
 
 const AUTH_VALUES: ReadonlyMap<string, AuthMode> = new Map([
-  ['PLAIN', 'plain'],
-  ['LOGIN', 'login'],
-  ['AUTO', 'auto'],
-  ['*', 'auto'],
-  ['XOAUTH2', 'xoauth2'],
-  ['CRAM-MD5', 'cram-md5'],
-  ['SCRAM-SHA-256', 'scram-sha-256'],
-  ['NONE', 'none'],
+  ['PLAIN', 'PLAIN'],
+  ['LOGIN', 'LOGIN'],
+  ['AUTO', 'AUTO'],
+  ['*', 'AUTO'],
+  ['XOAUTH2', 'XOAUTH2'],
+  ['CRAM-MD5', 'CRAM-MD5'],
+  ['SCRAM-SHA-256', 'SCRAM-SHA-256'],
+  ['NONE', 'NONE'],
 ]);
 const SECURE_VALUES: ReadonlyMap<string, Security> = new Map([
   ['TLS', 'tls'],

@@ -31,7 +31,7 @@ export interface ServerAddress {
 }
 
 export interface Credentials {
-  readonly mode: Exclude<AuthMode, 'none'>;
+  readonly mode: Exclude<AuthMode, 'NONE'>;
   readonly username: string;
   /** In clear. */
   readonly password: Secret;
@@ -91,10 +91,7 @@ export function mergeSettings(call: CallSettings, items: ConfigItems, assume: Em
     connection: opensSession(call.opflags) ? connectionOf(call, items, assume) : null,
     wait,
     finalWait: Math.max(wait, assume.finalWait * 1000),
-    log: Object.freeze({
-      file: items.logFile,
-      level: items.logFile === '' ? 0 : (items.logLevel ?? assume.logLevel),
-    }),
+    log: logSettings(items, assume),
     signature: given(call.signature, items.signature),
     replyTo: items.replyTo,
     sender: given(call.from, items.returnAddress),
@@ -102,6 +99,12 @@ export function mergeSettings(call: CallSettings, items: ConfigItems, assume: Em
     redirect: items.redirect,
     addBcc: items.addBcc,
   });
+}
+
+/** The log of a configuration: wanted before the rest, so that it can tell why the rest was refused. */
+export function logSettings(items: ConfigItems, assume: EmailxAssumptions): EmailxSettings['log'] {
+  const level = items.logFile === '' ? 0 : (items.logLevel ?? assume.logLevel);
+  return Object.freeze({ file: items.logFile, level });
 }
 
 /** True unless the call works on an open session. OPENONLY with CLOSEONLY tries whether a session can be opened. */
@@ -178,7 +181,7 @@ function securityOf(opflags: number, items: ConfigItems, assume: EmailxAssumptio
  */
 function credentialsOf(call: CallSettings, items: ConfigItems, assume: EmailxAssumptions): Credentials | null {
   const { auth } = items;
-  if (auth === 'none') return null;
+  if (auth === 'NONE') return null;
   const username = given(call.username, items.username);
   const own = trimmed(call.password) !== '';
   const raw = own ? call.password : auth === null ? '' : items.password.reveal();
@@ -190,10 +193,10 @@ function credentialsOf(call: CallSettings, items: ConfigItems, assume: EmailxAss
       `AUTH is set, but there is no ${missing}: give it in the call or the configuration`,
     );
   }
-  const mode = auth ?? 'auto';
+  const mode = auth ?? 'AUTO';
   const value = own || !assume.decimalPassword ? raw : (fromDecimal(raw) ?? raw);
   // A token is never encrypted, and may be of any length and characters of base64.
-  const password = openPassword(value, username, assume.printedPassword && mode !== 'xoauth2');
+  const password = openPassword(value, username, assume.printedPassword && mode !== 'XOAUTH2');
   checkCredential('user name', username, mode);
   checkCredential('password', password, mode);
   return Object.freeze({ mode, username, password: new Secret(password) });
@@ -201,8 +204,8 @@ function credentialsOf(call: CallSettings, items: ConfigItems, assume: EmailxAss
 
 /** NUL separates the parts of PLAIN, Control-A those of XOAUTH2; a line end is a token read with its line. */
 function checkCredential(what: string, value: string, mode: AuthMode): void {
-  const isBad = mode === 'xoauth2' ? hasControl(value) : /[\0\r\n]/.test(value);
+  const isBad = mode === 'XOAUTH2' ? hasControl(value) : /[\0\r\n]/.test(value);
   if (!isBad) return;
-  const rule = mode === 'xoauth2' ? 'a control character, which XOAUTH2 cannot carry' : 'CR, LF or NUL';
+  const rule = mode === 'XOAUTH2' ? 'a control character, which XOAUTH2 cannot carry' : 'CR, LF or NUL';
   throw new EmailxError('badSetting', `the ${what} holds ${rule}; perhaps it was read together with its line end`);
 }

@@ -19,14 +19,14 @@ function said(text: string): Partial<ConfigItems> {
 
 describe('a directive', () => {
   it.each<[string, Partial<ConfigItems>]>([
-    ['AUTH = PLAIN', { auth: 'plain' }],
-    ['AUTH = login', { auth: 'login' }],
-    ['AUTH = Auto', { auth: 'auto' }],
-    ['AUTH = *', { auth: 'auto' }],
-    ['AUTH = XOAUTH2', { auth: 'xoauth2' }],
-    ['AUTH = CRAM-MD5', { auth: 'cram-md5' }],
-    ['AUTH = SCRAM-SHA-256', { auth: 'scram-sha-256' }],
-    ['AUTH = NONE', { auth: 'none' }],
+    ['AUTH = PLAIN', { auth: 'PLAIN' }],
+    ['AUTH = login', { auth: 'LOGIN' }],
+    ['AUTH = Auto', { auth: 'AUTO' }],
+    ['AUTH = *', { auth: 'AUTO' }],
+    ['AUTH = XOAUTH2', { auth: 'XOAUTH2' }],
+    ['AUTH = CRAM-MD5', { auth: 'CRAM-MD5' }],
+    ['AUTH = SCRAM-SHA-256', { auth: 'SCRAM-SHA-256' }],
+    ['AUTH = NONE', { auth: 'NONE' }],
     ['AUTH =', {}],
     ['CONNLOCK = 1', { connLock: true }],
     ['CONNLOCK = 0', {}],
