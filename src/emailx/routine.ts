@@ -10,12 +10,10 @@ import {
   EMF_LEAVEOPEN,
   EMF_MIMEBODY,
   EMF_OPENONLY,
-  EMS_BADRESP,
   EMS_OK,
-  EMS_TIMEOUT,
 } from '../../ashell.def.ts';
 import { Deadline, NEVER } from '../core/deadline.ts';
-import { CancelledError, UsageError } from '../core/errors.ts';
+import { UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
 import { ChannelError } from '../starttls/channel.ts';
 import { smtpReplyOp } from '../starttls/smtp-reply.ts';
@@ -29,6 +27,7 @@ import { type ConfigFile, NO_CONFIG, readConfig } from './config-file.ts';
 import { connLockOp, lockDirectory } from './connlock.ts';
 import { contentOf } from './content.ts';
 import { EmailxError } from './error.ts';
+import { failureOf } from './failure.ts';
 import { type KeptSession, keepSession, takeSession } from './kept-sessions.ts';
 import { type MailLog, openLog } from './log.ts';
 import { conversationLogger } from './log-exchange.ts';
@@ -377,7 +376,7 @@ class EmailxCall {
 
   /** STATUS and errmsg of a failure. What is not one of ours is a bug and is thrown on. */
   #explained(error: unknown): CallResult {
-    const reason = this.#reasonOf(error);
+    const reason = failureOf(error, this.#caller);
     const text = this.#redactor.apply(`${reason.text}${this.#fate(error)}`);
     return { ...reason, text: oneLine(text) };
   }
@@ -389,26 +388,6 @@ class EmailxCall {
       return '; whether the message was delivered is unknown: it was sent, and the server did not say that it has it';
     }
     return '; the message was not delivered';
-  }
-
-  #reasonOf(error: unknown): CallResult {
-    if (error instanceof EmailxError) return { status: error.status, origin: 'tcpx', text: error.message };
-    if (error instanceof SmtpRefusal) return { status: error.status, origin: 'tcpx', text: error.replyText };
-    if (error instanceof ChannelError) return { status: error.status, origin: error.origin, text: error.message };
-    if (error instanceof DialogueError) {
-      const text = error.message;
-      if (error.fault === 'timeout') return { status: EMS_TIMEOUT, origin: 'tcpx', text };
-      if (error.fault === 'closed') return { status: this.#caller.errnoStatus('ECONNRESET'), origin: 'errno', text };
-      if (error.fault === 'injected') return { status: this.#caller.errnoStatus('EBADMSG'), origin: 'errno', text };
-      return { status: EMS_BADRESP, origin: 'tcpx', text };
-    }
-    if (error instanceof CancelledError) {
-      return { status: this.#caller.errnoStatus('ECANCELED'), origin: 'errno', text: error.message };
-    }
-    if (error instanceof UsageError) {
-      return { status: this.#caller.errnoStatus('EINVAL'), origin: 'errno', text: error.message };
-    }
-    throw error;
   }
 }
 
