@@ -2,12 +2,13 @@
 import { UsageError } from '../core/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { TLS } from './direct.ts';
+import { HTTP, IPP } from './http.ts';
 import { LDAP } from './ldap.ts';
 import { MYSQL } from './mysql.ts';
 import { POSTGRES } from './postgres.ts';
 import { LMTP, SMTP, SUBMISSION } from './smtp.ts';
 
-export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, MYSQL, LDAP, TLS];
+export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, MYSQL, LDAP, HTTP, IPP, TLS];
 
 /** Other spellings of names and schemes, as people and other tools have them. */
 export const ALIASES: ReadonlyMap<string, string> = new Map([

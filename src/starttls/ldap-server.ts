@@ -158,8 +158,9 @@ export const ldapServer: ServerDialogue = {
       yield* wire.sendOp('\x01\x02 what');
       return SERVED;
     }
-    const sayOp = (...answers: readonly BerValue[]) =>
-      wire.sendOp(Buffer.concat(answers.map((answer) => message(id, answer))));
+    function* sayOp(...answers: readonly BerValue[]): Op<void> {
+      for (const answer of answers) yield* wire.sendOp(message(id, answer));
+    }
     switch (operation.tag) {
       case EXTENDED_REQUEST:
         return yield* extendedOp(wire, session, id, operation);

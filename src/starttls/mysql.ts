@@ -36,10 +36,12 @@ interface Greeting {
  * greeting = 0x0A version NUL thread:4 scramble:8 0:1 flags:2
  *            [charset:1 status:2 flags:2 scramble-length:1 0:6 extended-flags:4 scramble:13+ plugin NUL]
  */
+const ERR = 0xff;
+
 function greetingOf(payload: Uint8Array): Greeting {
   const reader = new ByteReader(payload, 'the greeting');
   const protocol = reader.byte();
-  if (protocol === 0xff) throw new DialogueError('refused', `the server turns the client away: ${errorText(reader)}`);
+  if (protocol === ERR) throw new DialogueError('refused', `the server turns the client away: ${errorText(reader)}`);
   if (protocol !== 9 && protocol !== 10) {
     throw new DialogueError('malformed', `not a greeting: it begins with byte ${protocol}`);
   }
@@ -107,14 +109,22 @@ const client: ClientDialogue = {
   credentialsInClear: () => null,
 };
 
+/** Packets of the server, by their first byte, once it has greeted. */
+const ANSWERS: ReadonlyMap<number, string> = new Map([
+  [0x00, 'OK'],
+  [0xfe, 'EOF or AuthSwitchRequest'],
+]);
+
 function describe(from: 'client' | 'server', bytes: Uint8Array): string {
+  const [, , , sequence = 0, first = 0] = bytes;
   const payload = bytes.subarray(HEADER);
-  const what = `packet ${bytes[HEADER - 1] ?? '?'}`;
+  const what = `packet ${sequence}`;
+  if (from === 'client') {
+    const isRequest = sequence === 1 && payload.length === SSL_REQUEST_LENGTH;
+    return isRequest ? `${what}: SSLRequest` : `${what} of ${payload.length} bytes`;
+  }
   try {
-    if (from === 'client') {
-      if (payload.length !== SSL_REQUEST_LENGTH) return `${what} of ${payload.length} bytes`;
-      return `${what}: SSLRequest`;
-    }
+    if (sequence !== 0 && first !== ERR) return `${what}: ${ANSWERS.get(first) ?? `${payload.length} bytes`}`;
     const { version, capabilities } = greetingOf(payload);
     const tls = capabilities.includes('CLIENT_SSL') ? 'CLIENT_SSL' : 'no CLIENT_SSL';
     return `${what}: greeting, version ${quoted(version)}, ${tls}`;

@@ -215,7 +215,7 @@ function failureOf(error: unknown, wire: Wire): Failure {
   if (error instanceof Ended) return { outcome: error.outcome, reason: error.message, status: 0, polite: true };
   if (error instanceof DialogueError) {
     const { fault, message: reason } = error;
-    if (fault === 'malformed' && startsRecord(wire.head)) {
+    if (fault !== 'injected' && !wire.encrypted && startsRecord(wire.head)) {
       return { outcome: 'wrongMode', reason: 'this port expects TLS from the first byte', status: 0, polite: false };
     }
     return { outcome: fault, reason, status: 0, polite: fault === 'refused' };

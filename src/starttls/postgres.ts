@@ -237,6 +237,9 @@ function answer(query: string, wire: Wire, session: Session): Buffer {
   ]);
 }
 
+/** How many messages of one transfer are told to people. */
+const MOST_SHOWN = 32;
+
 function describe(from: 'client' | 'server', bytes: Uint8Array): string {
   const buffer = asBuffer(bytes);
   if (from === 'server' && buffer.length === 1) return quoted(buffer.toString('latin1'));
@@ -244,7 +247,12 @@ function describe(from: 'client' | 'server', bytes: Uint8Array): string {
     const code = buffer.readUInt32BE(4);
     return REQUEST_NAMES.get(code) ?? `StartupMessage ${code >>> 16}.${code & 0xffff}`;
   }
-  return `message ${quoted(buffer.toString('latin1', 0, 1))} of ${buffer.length} bytes`;
+  let types = '';
+  for (let place = 0; place + 1 + INT4 <= buffer.length && types.length < MOST_SHOWN; ) {
+    types += buffer.toString('latin1', place, place + 1);
+    place += 1 + Math.max(INT4, buffer.readUInt32BE(place + 1));
+  }
+  return types === '' ? `${buffer.length} bytes` : `messages ${quoted(types)}`;
 }
 
 export const POSTGRES: Dialect = {
