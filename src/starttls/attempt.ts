@@ -35,6 +35,8 @@ export interface AttemptSettings {
   readonly renew: boolean;
   readonly until: Deadline;
   readonly observer: ((exchange: Exchange) => void) | null;
+  /** Called once there is a connection, before anything is said on it. */
+  readonly connected?: (remote: Address) => void;
 }
 
 export interface Attempt {
@@ -66,6 +68,7 @@ export function* attemptOp(start: Start, settings: AttemptSettings): Op<Attempt>
   const remote = remoteOf(channel);
   let done = false;
   try {
+    settings.connected?.(remote);
     const wire = new Wire(channel, settings);
     const connect = start.kind === 'socket' ? {} : { connect: until.clock() - began };
     const result = yield* negotiateOp(dialect, wire, settings.parties, { ...settings, ...connect });

@@ -1,0 +1,182 @@
+/** How a server stands: one attempt, what a second one in the other mode shows, and whether it can be injected into. */
+import { Deadline } from '../core/deadline.ts';
+import type { Op } from '../core/op.ts';
+import type { Address } from '../net/endpoint.ts';
+import type { Caller } from '../tcpx/index.ts';
+import { VERIFY_REASONS } from '../tls/verify.ts';
+import { type Attempt, type AttemptSettings, attemptOp } from './attempt.ts';
+import { ChannelError } from './channel.ts';
+import { type InjectionReport, injectionOp } from './command-injection.ts';
+import { TLS } from './direct.ts';
+import { isUsable, type Negotiation, type Outcome, type UpgradePolicy } from './negotiation.ts';
+import { type Mode, type Target, targetOf } from './target.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
+import { DialogueError, type InjectionPolicy, Wire } from './wire.ts';
+
+export interface CheckSettings {
+  readonly target: Target;
+  readonly caller: Caller;
+  readonly policy: UpgradePolicy;
+  readonly injected: InjectionPolicy;
+  /** For each connection, in ms. */
+  readonly timeout: number;
+  readonly observer: AttemptSettings['observer'];
+  readonly connected?: (remote: Address) => void;
+}
+
+export interface InjectionSettings {
+  /** Makes calls of a job whose TLS options name the server, since connections go to its address. */
+  readonly caller: () => Caller;
+  /** Hosts that may be attacked beside those of this machine. */
+  readonly hosts: readonly string[];
+}
+
+export interface Examination extends Attempt {
+  /** The target for which the port is meant, as a URL, where that is another mode. */
+  readonly otherMode: string | null;
+}
+
+export interface CheckReport extends Omit<Examination, 'channel' | 'socket' | 'unread'> {
+  readonly target: Target;
+  readonly verdict: Verdict;
+  /** What is wrong, in a sentence; empty when nothing is. */
+  readonly reason: string;
+  /** Null when it was not tried: the host was not named, the protocol has nothing to inject, or there was no upgrade. */
+  readonly injection: readonly InjectionReport[] | null;
+}
+
+/** How long a second try and a leave may take, in ms. */
+const SECOND_TRY = 5_000;
+const LEAVE = 500;
+
+/** One attempt; where it fails in a way that the wrong mode explains, a second one in the other mode. */
+export function* examineOp(settings: CheckSettings): Op<Examination> {
+  const { target, timeout } = settings;
+  const attempt = yield* attemptOp({ kind: 'target', target, caller: settings.caller }, attemptSettings(settings));
+  const other = otherModeOf(target);
+  if (attempt.result.outcome === 'wrongMode') return { ...attempt, otherMode: other.url };
+  if (!mayBeWrongMode(target.mode, attempt.result)) return { ...attempt, otherMode: null };
+  const answers = yield* answersOp({ ...settings, target: other, timeout: Math.min(timeout, SECOND_TRY) });
+  return { ...attempt, otherMode: answers ? other.url : null };
+}
+
+/** An examination, a leave, and the injection test where it is allowed. */
+export function* checkOp(
+  settings: CheckSettings,
+  expiresWithin: number,
+  injection: InjectionSettings | null,
+): Op<CheckReport> {
+  const { target } = settings;
+  const examination = yield* examineOp(settings);
+  yield* leaveOp(settings, examination);
+  const { result, remote, otherMode } = examination;
+  const reports = injection === null ? null : yield* testedOp(settings, examination, injection);
+  const injectable = reports?.some((report) => report.result === 'executed') ?? false;
+  const verdict = verdictOf({ result, wrongMode: otherMode !== null, injectable }, expiresWithin);
+  return {
+    target,
+    verdict,
+    reason: reasonOf(verdict, examination, target),
+    result,
+    remote,
+    otherMode,
+    injection: reports,
+  };
+}
+
+/** Takes leave of an open connection, as far as the protocol has a way to, and closes it. */
+export function* leaveOp(settings: CheckSettings, { channel, unread, result }: Attempt): Op<void> {
+  if (channel === null) return;
+  try {
+    if (!isUsable(result.outcome)) return;
+    const wire = new Wire(channel, { until: Deadline.after(LEAVE), unread, observer: settings.observer });
+    yield* settings.target.dialect.client.leaveOp(wire);
+  } catch (error) {
+    // It was good until here; how it ends is of no interest.
+    if (!(error instanceof DialogueError || error instanceof ChannelError)) throw error;
+  } finally {
+    yield* channel.closeOp();
+  }
+}
+
+function attemptSettings({ target, timeout, ...settings }: CheckSettings): AttemptSettings {
+  const { dialect, parties } = target;
+  return { ...settings, dialect, parties, renew: true, until: Deadline.after(timeout) };
+}
+
+/** Failures before anything was understood, each of which the other mode may explain. */
+const UNCLEAR: Readonly<Record<Mode, ReadonlySet<Outcome>>> = {
+  upgrade: new Set(['timeout', 'closed', 'malformed']),
+  direct: new Set(['timeout', 'closed', 'handshake']),
+};
+
+function mayBeWrongMode(mode: Mode, { outcome, timings }: Negotiation): boolean {
+  // What fails after the trigger, or inside TLS, fails for reasons of its own.
+  const early = mode === 'upgrade' ? timings.request === null : timings.open === null;
+  return early && UNCLEAR[mode].has(outcome);
+}
+
+/** The same port, the other way. A protocol that knows only one is tried with plain TLS. */
+function otherModeOf(target: Target): Target {
+  if (target.mode === 'direct') {
+    return target.dialect.scheme === null ? target : targetOf(target.url, { mode: 'upgrade' });
+  }
+  const direct = targetOf(target.url, { mode: 'direct' });
+  return direct.dialect.directScheme === null && direct.url === target.url
+    ? { ...targetOf(`${hostText(target)}:${target.port}`, { proto: 'tls' }), alpn: target.dialect.alpn }
+    : direct;
+}
+
+function hostText({ host }: Target): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Whether the other mode is understood, whatever comes of it: a certificate that does not verify is TLS too. */
+function* answersOp(settings: CheckSettings): Op<boolean> {
+  const { target, timeout, caller } = settings;
+  const { mode, parties } = target;
+  if (mode === 'upgrade' && target.dialect.scheme === null) return false;
+  const dialect = mode === 'direct' ? TLS : target.dialect;
+  const attempt = yield* attemptOp(
+    { kind: 'target', target, caller },
+    { ...attemptSettings(settings), policy: 'never', observer: null, dialect, parties, until: Deadline.after(timeout) },
+  );
+  if (attempt.channel !== null) yield* attempt.channel.closeOp();
+  const { outcome, status } = attempt.result;
+  return mode === 'upgrade'
+    ? outcome === 'clear'
+    : outcome === 'direct' || outcome === 'unverified' || status === ALERT;
+}
+
+/** GNUTLS_E_FATAL_ALERT_RECEIVED: whoever sends an alert speaks TLS. */
+const ALERT = -12;
+
+function* testedOp(
+  settings: CheckSettings,
+  { result, remote }: Examination,
+  { caller, hosts }: InjectionSettings,
+): Op<readonly InjectionReport[] | null> {
+  const { target, timeout } = settings;
+  if (result.outcome !== 'upgraded') return null;
+  const allowed = isLoopback(remote.host) || hosts.some((host) => host.toLowerCase() === target.host.toLowerCase());
+  if (!allowed) return null;
+  const control = result.postTlsCapabilities;
+  return yield* injectionOp({ target, caller: caller(), address: remote.host, control, timeout });
+}
+
+/** RFC 1122 §3.2.1.3, RFC 4291 §2.5.3. */
+function isLoopback(address: string): boolean {
+  return /^(?:::ffff:)?127\./.test(address) || address === '::1';
+}
+
+function reasonOf(verdict: Verdict, { result, otherMode }: Examination, target: Target): string {
+  if (verdict === 'wrong-mode') {
+    return target.mode === 'direct'
+      ? `this port speaks plaintext, use STARTTLS${otherMode === target.url ? '' : `: ${otherMode}`}`
+      : `this port expects TLS first: ${otherMode}`;
+  }
+  if (verdict !== 'unverified') return result.reason;
+  const [own] = result.chain;
+  const why = result.verifyReasons.map((reason) => VERIFY_REASONS[reason]).join('; ');
+  return own === undefined ? why : `${why} (${own.subject}, valid to ${own.validTo.slice(0, 10)})`;
+}
