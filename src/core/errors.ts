@@ -15,6 +15,7 @@ export type TcpxErrorCode =
   | 'TCPX_ENGINE'
   | 'TCPX_CHANNEL'
   | 'TCPX_EMAILX'
+  | 'TCPX_MAIL'
   | 'TCPX_NEGOTIATION';
 
 export abstract class TcpxError extends Error {

@@ -135,18 +135,20 @@ function given(argument: string, item: string): string {
 }
 
 /**
- * A server as `name`, `name:port`, `address`, `[IPv6]` or `[IPv6]:port`; port 25 without one.
+ * A server as `name`, `name:port`, `address`, `[IPv6]` or `[IPv6]:port`.
+ *
+ * @param defaultPort the port without one; EMAILX's is 25
  *
  * @throws EmailxError 76
  */
-export function parseServer(text: string): ServerAddress {
+export function parseServer(text: string, defaultPort = DEFAULT_PORT): ServerAddress {
   const wrong = (reason: string) =>
     new EmailxError('badServer', `the server ${quoted(text)} ${reason}: write name, name:port or [IPv6]:port`);
-  if (isIP(text) !== 0) return { host: text, port: DEFAULT_PORT };
+  if (isIP(text) !== 0) return { host: text, port: defaultPort };
   const [, bracketed, name = bracketed ?? '', digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(text) ?? [];
   if (bracketed !== undefined && isIP(bracketed) !== 6) throw wrong('has no IPv6 address in its brackets');
   if (bracketed === undefined && !isName(name)) throw wrong('is no host name or address');
-  const port = digits === undefined ? DEFAULT_PORT : Number(digits);
+  const port = digits === undefined ? defaultPort : Number(digits);
   if (port < 1 || port > 65_535) throw wrong('has no port from 1 to 65535');
   return { host: name, port };
 }

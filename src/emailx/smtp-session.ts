@@ -2,6 +2,7 @@
  * An SMTP session from the connection to the point where mail can be sent: greeting, EHLO, STARTTLS with a second EHLO,
  * AUTH (reference emailx §12, §13). What is sent on it is in `transaction.ts`.
  */
+import { CancelledError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
 import type { Capabilities } from '../starttls/capabilities.ts';
 import { mutilated } from '../starttls/capabilities.ts';
@@ -125,13 +126,17 @@ function* authenticateOp(wire: Wire, name: MechanismName, credentials: Credentia
   }
 }
 
-/** Ends the session with QUIT and closes the connection. The reply is waited for and not reported. */
+/**
+ * Ends the session with QUIT and closes the connection. The reply is waited for and not reported, and nothing that happens
+ * here is: what was sent before is sent.
+ */
 export function* quitOp(wire: Wire): Op<void> {
   try {
     yield* wire.commandOp('QUIT');
     yield* smtpReplyOp(wire);
   } catch (error) {
-    if (!(error instanceof DialogueError) && !(error instanceof ChannelError)) throw error;
+    const expected = [DialogueError, ChannelError, CancelledError].some((kind) => error instanceof kind);
+    if (!expected) throw error;
   } finally {
     yield* wire.channel.closeOp();
   }

@@ -4,7 +4,7 @@
  */
 import { asBuffer } from '../core/bytes.ts';
 import type { Op } from '../core/op.ts';
-import { quoted } from './smtp-reply.ts';
+import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 export interface Head {

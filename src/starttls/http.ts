@@ -13,7 +13,7 @@ import type { Op } from '../core/op.ts';
 import type { ClientDialogue, Dialect } from './dialect.ts';
 import { type Fields, framingOf, headOp, skipBodyOp } from './http-message.ts';
 import { httpServer } from './http-server.ts';
-import { quoted } from './smtp-reply.ts';
+import { quoted } from './quoted.ts';
 import { DialogueError, requireOneLine, type Wire } from './wire.ts';
 
 interface Response {

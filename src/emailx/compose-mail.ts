@@ -1,0 +1,150 @@
+/**
+ * A message from named options, for new code: header lines, text and HTML, attachments, encoded where the standards ask
+ * for it. XCALL EMAILX does not use this: there the program writes its own header.
+ */
+import { createRequire } from 'node:module';
+import { UsageError } from '../core/errors.ts';
+import { type Mailbox, parseMailboxes } from './mailboxes.ts';
+import type { MessageParts } from './message.ts';
+
+export interface Letter {
+  /** `ann@example.com` or `Ann <ann@example.com>`. */
+  readonly from: string;
+  /** One address, a list separated by commas, or an array of either. */
+  readonly to?: string | readonly string[];
+  readonly cc?: string | readonly string[];
+  /** Recipients that no header line names. */
+  readonly bcc?: string | readonly string[];
+  readonly replyTo?: string | readonly string[];
+  readonly subject?: string;
+  /** The message as plain text. */
+  readonly text?: string;
+  /** The message as HTML, beside or instead of `text`. */
+  readonly html?: string;
+  /** Further header lines, by name. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Header and body as the message builder takes them: bytes as Latin-1, Bcc left out. */
+export type LetterParts = Pick<MessageParts, 'header' | 'body' | 'html' | 'mimeBody'>;
+
+type MimeFuncs = typeof import('nodemailer/lib/mime-funcs');
+type QuotedPrintable = typeof import('nodemailer/lib/qp');
+
+const require = createRequire(import.meta.url);
+/** RFC 2047 §2: an encoded word has 75 characters at most, its name and marks among them. */
+const ENCODED_WORD = 52;
+/** RFC 5322 §2.1.1. */
+const LINE = 76;
+const LONGEST_LINE = 998;
+const FIELD_NAME = /^[!-9;-~]{1,100}$/;
+/** Written by us, or by the message builder. */
+const OWN_FIELDS: ReadonlySet<string> = new Set([
+  ...['from', 'to', 'cc', 'bcc', 'reply-to', 'subject', 'mime-version', 'content-type', 'content-transfer-encoding'],
+]);
+
+/** Composes a letter. @throws UsageError that names the option and what is wrong with it */
+export function composeLetter(letter: Letter): LetterParts {
+  const lines = [
+    field('From', addressList('from', letter.from)),
+    ...optional('To', addressList('to', letter.to)),
+    ...optional('Cc', addressList('cc', letter.cc)),
+    ...optional('Reply-To', addressList('replyTo', letter.replyTo)),
+    ...optional('Subject', text(checked('subject', letter.subject ?? ''))),
+    ...Object.entries(letter.headers ?? {}).map(ownField),
+  ];
+  const { text: plain, html } = letter;
+  if (plain === undefined && html === undefined) throw new UsageError('a message needs text, html or both');
+  if (plain !== undefined && html !== undefined) {
+    const body = alternatives(plain, html);
+    return { header: lines.join('\r\n'), body: { bytes: body }, html: false, mimeBody: true };
+  }
+  const type = html === undefined ? 'text/plain' : 'text/html';
+  const content = Buffer.from(withFinalLineEnd(html ?? plain ?? ''), 'utf8');
+  lines.push(`Content-Type: ${type}; charset=utf-8`);
+  return { header: lines.join('\r\n'), body: { bytes: content }, html: false, mimeBody: false };
+}
+
+/** Text and HTML as parts of multipart/alternative, the better one last (RFC 2046 §5.1.4). */
+function alternatives(plain: string, html: string): Uint8Array {
+  const boundary = `=_alternative_${Date.now().toString(36)}_${Math.random().toString(36).slice(2)}`;
+  const part = (type: string, content: string) => {
+    const { encoding, body } = encodedPart(content);
+    return `--${boundary}\r\nContent-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${body}\r\n`;
+  };
+  const parts = part('text/plain', plain) + part('text/html', html);
+  const head = `Content-Type: multipart/alternative; boundary="${boundary}"\r\n\r\n`;
+  return Buffer.from(`${head}${parts}--${boundary}--\r\n`, 'latin1');
+}
+
+function encodedPart(content: string): { encoding: string; body: string } {
+  const lines = content.replace(/\r\n|\r|\n/g, '\r\n');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII but NUL is sent as it is
+  const plain = /^[\x01-\x7f]*$/.test(lines) && lines.split('\r\n').every((line) => line.length <= LONGEST_LINE);
+  if (plain) return { encoding: '7bit', body: lines };
+  const { encode, wrap } = require('nodemailer/lib/qp') as QuotedPrintable;
+  return { encoding: 'quoted-printable', body: wrap(encode(lines), LINE) };
+}
+
+function withFinalLineEnd(content: string): string {
+  return /[\r\n]$/.test(content) ? content : `${content}\r\n`;
+}
+
+function ownField([name, value]: [string, string]): string {
+  if (!FIELD_NAME.test(name)) throw new UsageError(`headers: ${JSON.stringify(name)} is no name of a header line`);
+  if (OWN_FIELDS.has(name.toLowerCase())) throw new UsageError(`headers: ${name} is set by an option of its own`);
+  return field(name, text(checked(`headers.${name}`, value)));
+}
+
+function optional(name: string, value: string): string[] {
+  return value === '' ? [] : [field(name, value)];
+}
+
+/** A header line, folded. Encoded words keep what is not ASCII in it. */
+function field(name: string, value: string): string {
+  const line = `${name}: ${value}`;
+  if (line.length <= LINE) return line;
+  const { foldLines } = require('nodemailer/lib/mime-funcs') as MimeFuncs;
+  return foldLines(line, LINE);
+}
+
+/** @throws UsageError for CR, LF or NUL: they would end the line and begin another */
+function checked(option: string, value: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(value))
+    throw new UsageError(`${option} holds a control character such as a line end`);
+  return value;
+}
+
+function text(value: string): string {
+  return isAscii(value) ? value : encodedWords(value);
+}
+
+function encodedWords(value: string): string {
+  const { encodeWords } = require('nodemailer/lib/mime-funcs') as MimeFuncs;
+  return encodeWords(value, 'Q', ENCODED_WORD, true);
+}
+
+function isAscii(value: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
+  return /^[\x00-\x7f]*$/.test(value);
+}
+
+function addressList(option: string, value: string | readonly string[] | undefined): string {
+  return parseMailboxes(option, value).map(shown).join(', ');
+}
+
+/** RFC 5322 §3.4: a name is quoted where it is not made of atoms, and encoded where it is not ASCII. */
+function shown({ name, address }: Mailbox): string {
+  if (name === '') return address;
+  const safe = isAscii(name)
+    ? /^[\w!#$%&'*+/=?^`{|}~ -]*$/.test(name)
+      ? name
+      : quotedString(name)
+    : encodedWords(name);
+  return `${safe} <${address}>`;
+}
+
+function quotedString(name: string): string {
+  return `"${name.replace(/["\\]/g, '\\$&')}"`;
+}
