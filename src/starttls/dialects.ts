@@ -7,8 +7,9 @@ import { LDAP } from './ldap.ts';
 import { MYSQL } from './mysql.ts';
 import { POSTGRES } from './postgres.ts';
 import { LMTP, SMTP, SUBMISSION } from './smtp.ts';
+import { TELNET } from './telnet.ts';
 
-export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, MYSQL, LDAP, HTTP, IPP, TLS];
+export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, MYSQL, LDAP, HTTP, IPP, TELNET, TLS];
 
 /** Other spellings of names and schemes, as people and other tools have them. */
 export const ALIASES: ReadonlyMap<string, string> = new Map([
