@@ -16,6 +16,10 @@ const SUBCOMMANDS: ReadonlyMap<string, Row> = new Map([
     { summary: 'run TCPX opcodes from a file, a pipe, the command line or a prompt', load: () => import('./exec.ts') },
   ],
   ['pwcrypt', { summary: 'encrypt a password for the configuration of EMAILX', load: () => import('./pwcrypt.ts') }],
+  [
+    'starttls',
+    { summary: 'get to TLS in any protocol: show, check, compare, talk', load: () => import('./starttls.ts') },
+  ],
   ['engines', { summary: 'show which engines are available here', load: () => import('./engines.ts') }],
 ]);
 

@@ -66,22 +66,24 @@ export function* checkOp(
   expiresWithin: number,
   injection: InjectionSettings | null,
 ): Op<CheckReport> {
-  const { target } = settings;
   const examination = yield* examineOp(settings);
   yield* leaveOp(settings, examination);
-  const { result, remote, otherMode } = examination;
   const reports = injection === null ? null : yield* testedOp(settings, examination, injection);
-  const injectable = reports?.some((report) => report.result === 'executed') ?? false;
+  return reportOf(settings.target, examination, reports, expiresWithin);
+}
+
+/** What an examination, and the injection test, come down to. */
+export function reportOf(
+  target: Target,
+  examination: Examination,
+  injection: readonly InjectionReport[] | null,
+  expiresWithin: number,
+): CheckReport {
+  const { result, remote, otherMode } = examination;
+  const injectable = injection?.some((report) => report.result === 'executed') ?? false;
   const verdict = verdictOf({ result, wrongMode: otherMode !== null, injectable }, expiresWithin);
-  return {
-    target,
-    verdict,
-    reason: reasonOf(verdict, examination, target),
-    result,
-    remote,
-    otherMode,
-    injection: reports,
-  };
+  const reason = reasonOf(verdict, examination, target);
+  return { target, verdict, reason, result, remote, otherMode, injection };
 }
 
 /** Takes leave of an open connection, as far as the protocol has a way to, and closes it. */
