@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Deadline } from '../../src/core/deadline.ts';
 import { CancelledError } from '../../src/core/errors.ts';
+import { runAsync } from '../../src/core/run.ts';
 import { ConnLock, connLockOp, lockDirectory, tryConnLock } from '../../src/emailx/connlock.ts';
 import { cleanUpAfterAll, openDescriptors, tempDir } from '../support/peer.ts';
 import { refusal } from '../support/refusal.ts';
@@ -148,6 +149,16 @@ describe('waiting for it', () => {
     const step = op.next('timeout');
     expect(step.done).toBe(true);
     if (step.done) step.value.release();
+  });
+
+  it('is a wait like any other to the event loop', async () => {
+    const directory = join(tempDir(), 'lock');
+    const lock = locked(directory);
+    const waiting = runAsync(connLockOp(directory, Deadline.after(20_000)));
+    lock.release();
+    const next = await waiting;
+    expect(tryConnLock(directory)).toBeNull();
+    next.release();
   });
 
   it('ends when the call is cancelled', () => {
