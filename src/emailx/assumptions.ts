@@ -40,7 +40,7 @@ export interface EmailxAssumptions {
   readonly replyTo: 'once' | 'always';
   readonly blankHeader: 'guarded' | 'asWritten';
   readonly charset: string;
-  readonly longLines: 'refused' | 'encoded';
+  readonly longLines: 'encoded' | 'refused' | 'sent';
   readonly missingBody: number;
   readonly attachmentsPast10: 'refused' | 'ignored' | 'sent';
   readonly contentDisposition: boolean;
@@ -233,11 +233,11 @@ export const EMAILX_ASSUMPTIONS: AssumptionTable<EmailxAssumptions> = {
     accepts: text(/^[A-Za-z0-9_:.+-]{0,40}$/),
   },
   longLines: {
-    value: 'refused',
+    value: 'encoded',
     meaning:
-      'lines of more than 998 octets: `refused` with 74, or `encoded` as quoted-printable where the part allows it',
+      'lines of more than 998 octets: `encoded` as quoted-printable where the part allows it, `refused` with 74, or `sent` as they are',
     source: 'emailx §9, RFC 5321 §4.5.3.1.6',
-    accepts: oneOf('refused', 'encoded'),
+    accepts: oneOf('encoded', 'refused', 'sent'),
   },
   missingBody: {
     value: EMS_NOBODY,

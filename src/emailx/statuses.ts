@@ -60,7 +60,10 @@ export const REFUSALS = {
   noBody: { status: EMS_NOBODY, when: '`body` is blank, or names a file without contents' },
   bodyUnreadable: { status: EMS_NOBODY, when: '`body` names a file that cannot be read' },
   badHeader: { status: EMS_NOBODY, when: '`header` holds CR, LF or NUL where a name or a value would be cut' },
-  longLine: { status: EMS_NOBODY, when: 'a line of more than 998 octets, where `longLines` refuses it' },
+  longLine: {
+    status: EMS_NOBODY,
+    when: 'a line of more than 998 octets that `longLines` refuses, or that cannot be encoded',
+  },
 
   badResponse: { status: EMS_BADRESP, when: 'the server answers something that is not SMTP' },
   startTlsMissing: { status: EMS_BADRESP, when: 'STARTTLS is wanted and the server does not offer it' },
