@@ -5,7 +5,7 @@
  *          | count B,2 | file S,128 | type S,127 | encoding B,1 | next element, 256 bytes on
  */
 import { CTE_7BIT, CTE_8BIT, CTE_BASE64, CTE_BINARY, CTE_QP } from '../../ashell.def.ts';
-import { isVariable, NumberVariable, StringVariable, type Variable } from '../basic/index.ts';
+import { isVariable, NumberVariable, StringVariable, type Variable } from '../basic/variables.ts';
 import { asBuffer } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
 import { EmailxError } from './error.ts';
