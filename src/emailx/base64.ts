@@ -1,10 +1,12 @@
 /** Base64 in rows of 76 characters (RFC 2045 §6.8), as fast as Node encodes a whole block. */
-import { BLOCK_SIZE, blocksOf } from './line-ends.ts';
+import { BLOCK_SIZE, blocksOf, Spare } from './blocks.ts';
 import type { Source } from './source.ts';
 
 const ROW_BYTES = 57;
-const ROW_CHARACTERS = 76;
+/** Of a row without its CRLF. */
+export const ROW_CHARACTERS = 76;
 const ROW_SIZE = 78;
+const ROWS = BLOCK_SIZE / ROW_BYTES;
 const CRLF_BIG_ENDIAN = 0x0d0a;
 const DOUBLE = 8;
 const DOUBLES_IN_ROW = 9 * DOUBLE;
@@ -16,28 +18,21 @@ export function base64Size(count: number): number {
 
 /** The source in base64, without CRLF behind the last row. A chunk is valid until the next one is asked for. */
 export function* base64Of(source: Source): Generator<Buffer, void, void> {
-  const rows = new Rows(Math.min(BLOCK_SIZE, source.size));
+  const rows = spareRows.take();
   let position = 0;
   for (const block of blocksOf(source)) {
     position += block.length;
     yield rows.encode(block, position === source.size);
   }
+  spareRows.giveBack(rows);
 }
 
-/** Encodes blocks of up to `most` octets into memory of its own. */
+/** Encodes blocks into memory of its own. */
 class Rows {
-  readonly #joined: Buffer;
-  readonly #from: DataView;
-  readonly #rows: Buffer;
-  readonly #to: DataView;
-
-  constructor(most: number) {
-    const rows = Math.ceil(most / ROW_BYTES);
-    this.#joined = Buffer.allocUnsafe(rows * ROW_CHARACTERS);
-    this.#rows = Buffer.allocUnsafe(rows * ROW_SIZE);
-    this.#from = viewOf(this.#joined);
-    this.#to = viewOf(this.#rows);
-  }
+  readonly #joined = Buffer.allocUnsafeSlow(ROWS * ROW_CHARACTERS);
+  readonly #from = new DataView(this.#joined.buffer);
+  readonly #rows = Buffer.allocUnsafeSlow(ROWS * ROW_SIZE);
+  readonly #to = new DataView(this.#rows.buffer);
 
   /** All blocks but the last are whole rows. */
   encode(block: Buffer, isLast: boolean): Buffer {
@@ -68,6 +63,4 @@ class Rows {
   }
 }
 
-function viewOf(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
+const spareRows = new Spare(() => new Rows());

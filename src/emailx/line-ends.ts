@@ -2,22 +2,9 @@
  * Line ends of text: a CR without LF and a LF without CR become CRLF, as both are forbidden on the wire (RFC 5321
  * §2.3.8) and servers do not agree on what they mean. Blocks may be cut anywhere, also between CR and LF.
  */
-import type { Source } from './source.ts';
-
 export const CR = 13;
 export const LF = 10;
 export const CRLF: Buffer = Buffer.from('\r\n', 'latin1');
-
-/** Octets that are read at a time: whole rows of base64, so that no row is left over between two blocks. */
-export const BLOCK_SIZE: number = 57 * 1024;
-
-/** A source in blocks. A block is valid until the next one is asked for. */
-export function* blocksOf(source: Source, from = 0): Generator<Buffer, void, void> {
-  const scratch = Buffer.allocUnsafe(Math.min(BLOCK_SIZE, Math.max(0, source.size - from)));
-  for (let position = from; position < source.size; position += BLOCK_SIZE) {
-    yield source.block(position, Math.min(BLOCK_SIZE, source.size - position), scratch);
-  }
-}
 
 /** The same text with every line end as CRLF. A block without others is passed on as it is. */
 export function* withCrlf(blocks: Iterable<Buffer>): Generator<Buffer, void, void> {

@@ -1,6 +1,7 @@
 /** Quoted-printable (RFC 2045 §6.7) that decodes to the very same octets: a lone CR or LF is data, a CRLF a line end. */
 import { createRequire } from 'node:module';
-import { BLOCK_SIZE, CRLF } from './line-ends.ts';
+import { BLOCK_SIZE } from './blocks.ts';
+import { CRLF } from './line-ends.ts';
 
 type Library = typeof import('nodemailer/lib/qp');
 
