@@ -1,13 +1,13 @@
 /** The order of a message's lines and parts (emailx §8, §11.5), and what the server has to know of the whole. */
-import { isAscii, isUtf8 } from 'node:buffer';
-import { asBuffer, encodeLatin1 } from '../core/bytes.ts';
+import { isUtf8 } from 'node:buffer';
+import { requireLatin1 } from '../core/bytes.ts';
 import type { Attachment, TransferEncoding } from './attachments.ts';
 import { attachmentFields } from './content-type.ts';
 import { EmailxError } from './error.ts';
 import { type GeneratedFieldRules, generatedFields, type Uniques } from './generated-fields.ts';
 import { type Field, fieldsOf, fieldValue } from './head.ts';
 import { CRLF } from './line-ends.ts';
-import { LONGEST_LINE, lineFacts } from './line-facts.ts';
+import { type LineFacts, LONGEST_LINE, lineFacts } from './line-facts.ts';
 import { attachmentPart, type Limits, type Part, type Text, textPart } from './parts.ts';
 import { Layout, type Segment } from './segments.ts';
 import type { Source } from './source.ts';
@@ -114,52 +114,67 @@ function laidOut(
   boundary: string | null,
   uniques: Uniques,
 ): Composition {
-  const { text, fields, moved, attachments, parts } = plan;
-  const layout = new Layout();
-  const headers: Buffer[] = [];
-  const header = (lines: string, refusal: 'badHeader' | 'badAttachment', where: string) => {
-    const octets = checkedLines(lines, refusal, where, rules);
-    headers.push(octets);
-    layout.add(octets, CRLF);
-  };
-  const isEncoded = text.encoding === 'quoted-printable';
-  const mime = boundary === null ? textFields(draft, fields, text, rules) : [...multipartFields(boundary, parts)];
-  const isMime = boundary !== null || draft.html || draft.mimeBody || isEncoded;
-  const has = (name: string) => fields.some((field) => field.name === name);
-  const generated = generatedFields({ ...draft, isMime, mime }, has, rules, uniques);
-  const own = fields.map((field) => field.text).join('');
-  header(rules.generatedLines === 'first' ? generated + own : own + generated, 'badHeader', 'the header');
-  if (boundary === null) {
-    layout.append(text.segment);
-    if (text.segment.size > 0 && !text.facts.endsWithLineEnd) layout.add(CRLF);
-  } else {
-    layout.add(asBuffer(encodeLatin1(`--${boundary}\r\n`)));
-    if (!draft.mimeBody) {
-      const described = [...textFields(draft, moved, text, rules)].map((line) => `${line}\r\n`).join('');
-      header(moved.map((field) => field.text).join('') + described, 'badHeader', 'the header');
-    }
-    layout.append(text.segment);
-    for (const { attachment, fileName, part } of attachments) {
-      layout.add(asBuffer(encodeLatin1(`\r\n--${boundary}\r\n`)));
-      const lines = attachmentFields(attachment, fileName, part.encoding, rules.contentDisposition);
-      header(lines, 'badAttachment', attachment.label);
-      layout.append(part.segment);
-    }
-    layout.add(asBuffer(encodeLatin1(`\r\n--${boundary}--\r\n`)));
+  const { text, attachments, parts } = plan;
+  const sheet = new Sheet(rules);
+  sheet.header(messageHeader(draft, plan, rules, boundary, uniques), 'badHeader', 'the header');
+  if (boundary !== null) layOutParts(sheet, draft, plan, rules, boundary);
+  else {
+    sheet.layout.append(text.segment);
+    if (text.segment.size > 0 && !text.facts.endsWithLineEnd) sheet.layout.add(CRLF);
   }
-  const segments = layout.end();
-  const joined = Buffer.concat(headers);
+  const { headers } = sheet;
+  const segments = sheet.layout.end();
+  const eightBitHeaders = headers.filter(({ facts }) => facts.eightBit);
   return {
     segments,
     size: segments.reduce((sum, { size }) => sum + size, 0),
-    eightBit: !isAscii(joined) || parts.some(({ facts }) => facts.eightBit),
-    utf8Headers: !isAscii(joined) && isUtf8(joined),
-    longestLine: Math.max(lineFacts([joined]).longestLine, ...parts.map(({ facts }) => facts.longestLine)),
+    eightBit: eightBitHeaders.length > 0 || parts.some(({ facts }) => facts.eightBit),
+    utf8Headers: eightBitHeaders.length > 0 && eightBitHeaders.every(({ octets }) => isUtf8(octets)),
+    longestLine: [...headers, ...parts].reduce((most, { facts }) => Math.max(most, facts.longestLine), 0),
     binary: parts.some(({ facts }) => facts.binary),
     attachments: attachments.map(({ attachment, fileName, source, part }) => {
       return { name: attachment.name ?? fileName, size: source.size, encoding: part.encoding };
     }),
   };
+}
+
+function messageHeader(
+  draft: Draft,
+  { text, fields, parts }: Plan,
+  rules: ComposeRules,
+  boundary: string | null,
+  uniques: Uniques,
+): string {
+  const isMime = boundary !== null || draft.html || draft.mimeBody || text.encoding === 'quoted-printable';
+  const mime = boundary === null ? textFields(draft, fields, text, rules) : multipartFields(boundary, parts);
+  const has = (name: string) => fields.some((field) => field.name === name);
+  const generated = generatedFields({ ...draft, isMime, mime }, has, rules, uniques);
+  const own = joined(fields);
+  return rules.generatedLines === 'first' ? generated + own : own + generated;
+}
+
+/** The line end before a boundary belongs to it, so that a part is what it was to its last octet. */
+function layOutParts(
+  sheet: Sheet,
+  draft: Draft,
+  { text, moved, attachments }: Plan,
+  rules: ComposeRules,
+  boundary: string,
+): void {
+  const { layout } = sheet;
+  layout.add(Buffer.from(`--${boundary}\r\n`, 'latin1'));
+  if (!draft.mimeBody) {
+    const described = textFields(draft, moved, text, rules).map((line) => `${line}\r\n`);
+    sheet.header(joined(moved) + described.join(''), 'badHeader', 'the header');
+  }
+  layout.append(text.segment);
+  for (const { attachment, fileName, part } of attachments) {
+    layout.add(Buffer.from(`\r\n--${boundary}\r\n`, 'latin1'));
+    const lines = attachmentFields(attachment, fileName, part.encoding, rules.contentDisposition);
+    sheet.header(lines, 'badAttachment', attachment.label);
+    layout.append(part.segment);
+  }
+  layout.add(Buffer.from(`\r\n--${boundary}--\r\n`, 'latin1'));
 }
 
 /** What describes the text, as far as the program has not: in the message's header, or in that of the text's part. */
@@ -182,29 +197,43 @@ function textFields(draft: Draft, given: readonly Field[], text: Part, rules: Co
 }
 
 /** The whole is labelled as what it holds (RFC 2045 §6.4). */
-function* multipartFields(boundary: string, parts: readonly Part[]): Generator<string> {
-  yield `Content-Type: multipart/mixed; boundary="${boundary}"`;
-  const encoding = wholeEncoding(parts);
-  if (encoding !== null) yield `Content-Transfer-Encoding: ${encoding}`;
+function multipartFields(boundary: string, parts: readonly Part[]): string[] {
+  const type = `Content-Type: multipart/mixed; boundary="${boundary}"`;
+  if (parts.some(({ encoding }) => encoding === 'binary')) return [type, 'Content-Transfer-Encoding: binary'];
+  if (parts.some(({ facts }) => facts.eightBit)) return [type, 'Content-Transfer-Encoding: 8bit'];
+  return [type];
 }
 
-function wholeEncoding(parts: readonly Part[]): TransferEncoding | null {
-  if (parts.some(({ encoding }) => encoding === 'binary')) return 'binary';
-  return parts.some(({ facts }) => facts.eightBit) ? '8bit' : null;
+function joined(fields: readonly Field[]): string {
+  return fields.map(({ text }) => text).join('');
 }
 
-function checkedLines(
-  lines: string,
-  refusal: 'badHeader' | 'badAttachment',
-  where: string,
-  { longLines }: ComposeRules,
-): Buffer {
-  const octets = asBuffer(encodeLatin1(lines));
-  const { longestLine, nul } = lineFacts([octets]);
-  if (nul) throw new EmailxError(refusal, `${where} holds a NUL; remove it`);
-  if (longestLine > LONGEST_LINE && longLines !== 'sent') {
-    const long = `a line of ${longestLine} octets, more than the ${LONGEST_LINE} that SMTP allows`;
-    throw new EmailxError(refusal, `${where} has ${long}; continue it on the next line, behind CRLF and a blank`);
+interface HeaderLines {
+  readonly octets: Buffer;
+  readonly facts: LineFacts;
+}
+
+/** A message as far as it is laid out, and all of its header lines. */
+class Sheet {
+  readonly layout = new Layout();
+  readonly headers: HeaderLines[] = [];
+  readonly #longLines: ComposeRules['longLines'];
+
+  constructor({ longLines }: ComposeRules) {
+    this.#longLines = longLines;
   }
-  return octets;
+
+  /** Header lines and the empty line behind them; `where` is for messages. */
+  header(lines: string, refusal: 'badHeader' | 'badAttachment', where: string): void {
+    requireLatin1(lines);
+    const octets = Buffer.from(lines, 'latin1');
+    const facts = lineFacts([octets]);
+    if (facts.nul) throw new EmailxError(refusal, `${where} holds a NUL; remove it`);
+    if (facts.longestLine > LONGEST_LINE && this.#longLines !== 'sent') {
+      const long = `a line of ${facts.longestLine} octets, more than the ${LONGEST_LINE} that SMTP allows`;
+      throw new EmailxError(refusal, `${where} has ${long}; continue it on the next line, behind CRLF and a blank`);
+    }
+    this.headers.push({ octets, facts });
+    this.layout.add(octets, CRLF);
+  }
 }

@@ -51,7 +51,10 @@ export function checkHeader(header: string): void {
 
 /** The header with exactly one line end at its end; blank for one without contents. */
 export function trimmedHeader(header: string): string {
-  return /^[ \t\r\n]*$/.test(header) ? '' : `${header.replace(/[\r\n]+$/, '')}\r\n`;
+  if (/^[ \t\r\n]*$/.test(header)) return '';
+  let end = header.length;
+  while (/[\r\n]/.test(header.charAt(end - 1))) end -= 1;
+  return `${header.slice(0, end)}\r\n`;
 }
 
 /**

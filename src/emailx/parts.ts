@@ -1,8 +1,9 @@
 /** The contents of a message's parts: encoded as asked, or as the server and its lines make necessary. */
 import type { TransferEncoding } from './attachments.ts';
-import { base64Of, base64Size } from './base64.ts';
+import { base64Of, base64Size, ROW_CHARACTERS } from './base64.ts';
+import { BLOCK_SIZE, blocksOf } from './blocks.ts';
 import { EmailxError } from './error.ts';
-import { BLOCK_SIZE, blocksOf, CRLF, LF, withCrlf } from './line-ends.ts';
+import { CRLF, LF, withCrlf } from './line-ends.ts';
 import { type LineFacts, LONGEST_LINE, lineFacts } from './line-facts.ts';
 import { quotedPrintable } from './quoted-printable.ts';
 import { constant, produced, type Segment } from './segments.ts';
@@ -42,14 +43,7 @@ export interface Text {
   readonly signature: Source | null;
 }
 
-const ROW = 76;
-const ENCODED: PartFacts = {
-  eightBit: false,
-  binary: false,
-  longestLine: ROW,
-  endsWithLineEnd: false,
-  hasBoundary: false,
-};
+const ENCODED = { eightBit: false, binary: false, endsWithLineEnd: false, hasBoundary: false };
 
 /**
  * The text, with CRLF as its line ends. Text of up to a block is read once and for all.
@@ -125,22 +119,23 @@ function binaryAttachment(source: Source, limits: Limits): Part {
 }
 
 function inBase64(source: Source): Part {
+  const size = base64Size(source.size);
   const segment = produced(
-    base64Size(source.size),
+    size,
     () => base64Of(source),
     () => source.changed(),
   );
-  return { encoding: 'base64', segment, facts: ENCODED };
+  return { encoding: 'base64', segment, facts: { ...ENCODED, longestLine: Math.min(size, ROW_CHARACTERS) } };
 }
 
 /** How long it becomes only shows when it is made: once to measure, once to send. */
 function encodedText(chunks: () => Iterable<Buffer>, changed: Parameters<typeof produced>[2]): Part {
   const encoded = () => quotedPrintable(chunks());
-  const { size, endsWithLineEnd } = lineFacts(encoded());
+  const { size, longestLine, endsWithLineEnd } = lineFacts(encoded());
   return {
     encoding: 'quoted-printable',
     segment: produced(size, encoded, changed),
-    facts: { ...ENCODED, endsWithLineEnd },
+    facts: { ...ENCODED, longestLine, endsWithLineEnd },
   };
 }
 
