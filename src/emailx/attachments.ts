@@ -4,10 +4,11 @@
  *     byte   0          2           130             257
  *          | count B,2 | file S,128 | type S,127 | encoding B,1 | next element, 256 bytes on
  */
-import { CTE_7BIT, CTE_8BIT, CTE_BASE64, CTE_BINARY, CTE_QP } from '../../ashell.def.ts';
+import { CTE_7BIT, CTE_8BIT, CTE_BASE64, CTE_BINARY } from '../../ashell.def.ts';
 import { isVariable, NumberVariable, StringVariable, type Variable } from '../basic/variables.ts';
 import { asBuffer } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
+import { parseEmailxAssumptions } from './assumptions.ts';
 import { EmailxError } from './error.ts';
 import { trimmed } from './text.ts';
 
@@ -54,10 +55,8 @@ export interface AttachmentRules {
   readonly quotedPrintable: number;
 }
 
-export const ATTACHMENT_RULES: AttachmentRules = Object.freeze({
-  attachmentsPast10: 'ignored',
-  quotedPrintable: CTE_QP,
-});
+/** Those of a site that has set none. */
+export const ATTACHMENT_RULES: AttachmentRules = parseEmailxAssumptions();
 
 /**
  * The attachments of a call. A structure is read from the variable's address to the end of its array, so that an

@@ -10,9 +10,9 @@
  * Everything is opened and looked at before the first octet goes out, and read again while it does: a message takes a
  * few blocks of memory, whatever its size. Files block for as long as the disk takes.
  */
-import { EMS_NOBODY } from '../../ashell.def.ts';
 import { requireLatin1 } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
+import { parseEmailxAssumptions } from './assumptions.ts';
 import type { Attachment } from './attachments.ts';
 import {
   type AttachmentFacts,
@@ -37,18 +37,8 @@ export interface MessageRules extends ComposeRules {
   readonly missingBody: number;
 }
 
-/** What the reference assumes; `longLines` is this project's choice: mail arrives whole, whatever its lines. */
-export const MESSAGE_RULES: MessageRules = Object.freeze({
-  xMailer: 'EMAILX 5.1(142)',
-  generatedLines: 'first',
-  dateAndMessageId: false,
-  replyTo: 'once',
-  blankHeader: 'guarded',
-  charset: '',
-  longLines: 'encoded',
-  missingBody: EMS_NOBODY,
-  contentDisposition: true,
-});
+/** Those of a site that has set none. */
+export const MESSAGE_RULES: MessageRules = parseEmailxAssumptions();
 
 export interface MessageParts {
   /** Header lines, bytes as Latin-1. Blank where the body begins with them. */
