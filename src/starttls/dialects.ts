@@ -8,14 +8,30 @@ import { MYSQL } from './mysql.ts';
 import { POSTGRES } from './postgres.ts';
 import { LMTP, SMTP, SUBMISSION } from './smtp.ts';
 import { TELNET } from './telnet.ts';
+import { XMPP, XMPP_SERVER } from './xmpp.ts';
 
-export const DIALECTS: readonly Dialect[] = [SMTP, SUBMISSION, LMTP, POSTGRES, MYSQL, LDAP, HTTP, IPP, TELNET, TLS];
+export const DIALECTS: readonly Dialect[] = [
+  SMTP,
+  SUBMISSION,
+  LMTP,
+  XMPP,
+  XMPP_SERVER,
+  POSTGRES,
+  MYSQL,
+  LDAP,
+  HTTP,
+  IPP,
+  TELNET,
+  TLS,
+];
 
 /** Other spellings of names and schemes, as people and other tools have them. */
 export const ALIASES: ReadonlyMap<string, string> = new Map([
   ['smtps', 'submissions'],
   ['postgresql', 'postgres'],
   ['mariadb', 'mysql'],
+  ['xmpp-client', 'xmpp'],
+  ['xmpps-client', 'xmpps'],
 ]);
 
 const byName = new Map(DIALECTS.map((dialect) => [dialect.name, dialect]));
