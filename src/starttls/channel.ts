@@ -21,6 +21,11 @@ export interface Channel {
    * @throws ChannelError
    */
   receiveOp(until: Deadline, most?: number): Op<Uint8Array | 'timeout'>;
+  /**
+   * Waits, as a server, for something to receive, and takes nothing. Whether it begins like a ClientHello, so that this
+   * client wants TLS without having asked; false at the end of the stream.
+   */
+  helloOp(until: Deadline): Op<boolean | 'timeout'>;
   /** Sends all of it; 'timeout' when only a part or nothing went out before the deadline. */
   sendOp(bytes: Uint8Array, until: Deadline): Op<'sent' | 'timeout'>;
   /**

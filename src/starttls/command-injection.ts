@@ -190,6 +190,10 @@ class InjectingChannel implements Channel {
     return this.#channel.receiveOp(until, most);
   }
 
+  helloOp(until: Deadline): Op<boolean | 'timeout'> {
+    return this.#channel.helloOp(until);
+  }
+
   sendOp(bytes: Uint8Array, until: Deadline): Op<'sent' | 'timeout'> {
     if (this.#armed !== 'behind the next command') return this.#channel.sendOp(bytes, until);
     this.#armed = null;

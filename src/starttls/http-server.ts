@@ -1,11 +1,9 @@
 /** The server's part of HTTP: OPTIONS upgrades, everything else in clear is told to (426), and inside TLS a page is served. */
 import type { Op } from '../core/op.ts';
-import type { Served, ServerDialogue, Session } from './dialect.ts';
+import type { ServerDialogue, Session } from './dialect.ts';
 import { type Fields, type Framing, framingOf, type Head, headOp, skipBodyOp } from './http-message.ts';
+import { CLOSED, SERVED } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
-
-const SERVED: Served = { kind: 'served' };
-const CLOSED: Served = { kind: 'closed' };
 
 const REASONS = {
   101: 'Switching Protocols',

@@ -37,10 +37,9 @@ import {
   UNBIND_REQUEST,
   WHO_AM_I,
 } from './ldap-message.ts';
+import { CLOSED, SERVED } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
-const SERVED: Served = { kind: 'served' };
-const CLOSED: Served = { kind: 'closed' };
 const WHAT = 'the request';
 const VERSION = 3;
 /** The password of a simple bind, in the context class. */

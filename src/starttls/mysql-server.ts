@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Op } from '../core/op.ts';
 import { ByteReader } from './byte-reader.ts';
-import type { Served, ServerDialogue, Session } from './dialect.ts';
+import type { ServerDialogue, Session } from './dialect.ts';
 import {
   CLIENT_CONNECT_WITH_DB,
   CLIENT_PLUGIN_AUTH,
@@ -15,6 +15,7 @@ import {
   TLS_FLAGS,
   UTF8,
 } from './mysql-packet.ts';
+import { CLOSED, SERVED } from './server-command.ts';
 import type { Wire } from './wire.ts';
 
 const PLUGIN = 'mysql_native_password';
@@ -33,9 +34,6 @@ const COM_QUIT = 0x01;
 const COM_INIT_DB = 0x02;
 const COM_QUERY = 0x03;
 const COM_PING = 0x0e;
-
-const SERVED: Served = { kind: 'served' };
-const CLOSED: Served = { kind: 'closed' };
 
 function latin1(text: string): Buffer {
   return Buffer.from(text, 'latin1');

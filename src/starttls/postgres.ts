@@ -15,6 +15,7 @@ import type { Op } from '../core/op.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { ClientDialogue, Dialect, Served, ServerDialogue, Session } from './dialect.ts';
 import { quoted } from './quoted.ts';
+import { CLOSED, SERVED } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 /** Codes in place of a protocol version: 1234 in the upper half. */
@@ -125,19 +126,29 @@ function table(columns: readonly (readonly [string, string])[]): Buffer {
   ]);
 }
 
+/** Connections that began with TLS: they must name the protocol by ALPN. */
+const direct = new WeakSet<Wire>();
+
 const server: ServerDialogue = {
   attacks: ['inject-line', 'inject-half-line', 'refuse', 'garbage', 'silence', 'drip'],
   injection: Buffer.concat([message('R', int4(0)), READY]),
-  *greetOp() {},
+  // biome-ignore lint/correctness/useYield: the client speaks first
+  *greetOp(wire, session) {
+    if (session.encrypted) direct.add(wire);
+  },
   *renewedOp() {},
   *commandOp(wire, session) {
+    if (!session.encrypted && !session.memory.has('heard')) {
+      session.memory.set('heard', '');
+      if (yield* wire.helloOp()) {
+        direct.add(wire);
+        return { kind: 'upgrade', goAhead: new Uint8Array(0) };
+      }
+    }
     if (yield* wire.endOp()) return CLOSED;
     return yield* session.memory.has('started') ? messageOp(wire, session) : startupOp(wire, session);
   },
 };
-
-const SERVED: Served = { kind: 'served' };
-const CLOSED: Served = { kind: 'closed' };
 
 /*
  * request = length:4 (itself included) code:4 body
@@ -146,7 +157,9 @@ function* startupOp(wire: Wire, session: Session): Op<Served> {
   const { encrypted, attack } = session;
   const head = asBuffer(yield* wire.peekOp(INT4));
   const length = head.readUInt32BE();
-  if (head[0] === 0x16) throw new DialogueError('malformed', 'the client begins with TLS; this connection is in clear');
+  if (direct.has(wire) && wire.channel.tls?.alpn !== 'postgresql') {
+    throw new DialogueError('malformed', 'the client began with TLS and did not name postgresql by ALPN');
+  }
   if (length < 8 || length > LONGEST_STARTUP) {
     throw new DialogueError('malformed', `a startup packet of ${length} bytes`);
   }

@@ -3,12 +3,12 @@ import type { Duplex } from 'node:stream';
 import { type Deadline, NEVER, NOW } from '../core/deadline.ts';
 import { ERRNO } from '../core/errno.ts';
 import { IoError, TlsError } from '../core/errors.ts';
-import type { Op } from '../core/op.ts';
+import { type Op, READABLE, waitOp } from '../core/op.ts';
 import type { Address, Endpoint, PlainEndpoint } from '../net/endpoint.ts';
 import { DuplexEndpoint } from '../net/node-duplex.ts';
 import { nodeEngine } from '../net/node-engine.ts';
 import { readOp, shutdownOp, upgradeOp, writeOp } from '../net/ops.ts';
-import { StrayBytesError } from '../net/stray-bytes.ts';
+import { StrayBytesError, startsClientHello } from '../net/stray-bytes.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import { VerifyError } from '../tls/verify-error.ts';
@@ -55,6 +55,15 @@ export class StreamChannel implements StreamingChannel {
     } catch (error) {
       throw channelError(error);
     }
+  }
+
+  *helloOp(until: Deadline): Op<boolean | 'timeout'> {
+    while (this.#endpoint.probe() === 'idle') {
+      if ((yield* waitOp(this.#endpoint, READABLE, until)) === 'timeout') return 'timeout';
+    }
+    if (this.tls !== null) return false;
+    const { count, head } = this.#plain.stray('client');
+    return count > 0 && startsClientHello(head);
   }
 
   *sendOp(bytes: Uint8Array, until: Deadline): Op<'sent' | 'timeout'> {

@@ -12,6 +12,7 @@
  */
 import type { Op } from '../core/op.ts';
 import type { ClientDialogue, Dialect, Served, ServerDialogue, Session } from './dialect.ts';
+import { CLOSED, SERVED } from './server-command.ts';
 import {
   ARE_YOU_THERE,
   DO,
@@ -103,8 +104,6 @@ const client: ClientDialogue = {
 };
 
 const NAWS = 31;
-const SERVED: Served = { kind: 'served' };
-const CLOSED: Served = { kind: 'closed' };
 
 /** Everything but START_TLS is refused; what only confirms a refusal needs no answer. */
 function* refuseOp(wire: Wire, { command, option: number }: { command: number; option: number }): Op<void> {

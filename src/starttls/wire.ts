@@ -222,6 +222,17 @@ export class Wire {
     return this.#unread.length === 0 && !(yield* this.#moreOp(this.#limit, 1));
   }
 
+  /**
+   * Waits, as a server, for the client to say something. Whether that is a ClientHello, which then is for
+   * {@link upgradeOp}: nothing is taken.
+   */
+  *helloOp(): Op<boolean> {
+    if (this.#unread.length > 0) return false;
+    const found = yield* this.channel.helloOp(this.#limit);
+    if (found === 'timeout') throw new DialogueError('timeout', `the ${this.#peer} did not say anything in time`);
+    return found;
+  }
+
   /** One chunk of whatever comes next, at least one byte; null at the end of the stream. In memory of its own. */
   *anyOp(): Op<Uint8Array | null> {
     if (this.#unread.length === 0 && !(yield* this.#moreOp())) return null;

@@ -116,6 +116,22 @@ export class XcallChannel implements StreamingChannel {
     throw channelError({ status, ...read });
   }
 
+  *helloOp(until: Deadline): Op<boolean | 'timeout'> {
+    const limit = until.at === Number.POSITIVE_INFINITY ? LONGEST_TIMER : timer(until);
+    const { caller } = this;
+    const { status } = yield* caller.xcallOp(
+      'TCPX',
+      TCPOP_CHECK,
+      this.#status,
+      this.#none,
+      this.#sockport,
+      this.#tlsBit,
+      limit,
+    );
+    if (status === 0) return 'timeout';
+    return status > 0 && this.facts?.hello === true;
+  }
+
   *sendOp(bytes: Uint8Array, until: Deadline): Op<'sent' | 'timeout'> {
     this.#sent.value = bytes;
     const result = yield* this.#callOp(TCPOP_WRITE, this.#sent, until);

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Op } from '../core/op.ts';
 import type { Served, ServerDialogue, Session } from './dialect.ts';
+import { CLOSED, SERVED } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 import { escaped, type XmlElement, XmlStream } from './xml-stream.ts';
 import {
@@ -16,9 +17,6 @@ import {
   STREAMS,
   TLS,
 } from './xmpp-stream.ts';
-
-const SERVED: Served = { kind: 'served' };
-const CLOSED: Served = { kind: 'closed' };
 
 /** The stream that a session has open; none before the client's header, and none between SASL and the next header. */
 const streams = new WeakMap<Session, XmlStream>();

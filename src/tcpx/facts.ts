@@ -1,7 +1,8 @@
 /** What can be known about a socket besides its number. Plain data: it crosses threads. */
 import type { Address, EngineName } from '../net/endpoint.ts';
+import { startsClientHello } from '../net/stray-bytes.ts';
 import type { TlsInfo } from '../tls/info.ts';
-import type { TcpxSocket, UpgradeState } from './sockets.ts';
+import type { StreamSocket, TcpxSocket, UpgradeState } from './sockets.ts';
 
 export interface SocketFacts {
   readonly number: number;
@@ -14,6 +15,8 @@ export interface SocketFacts {
   readonly remote: Address;
   /** The facts of the TLS session; null while the connection is in clear. */
   readonly tls: TlsInfo | null;
+  /** Of a server that has not upgraded yet: whether what is unread begins like a ClientHello. */
+  readonly hello: boolean;
 }
 
 const NOWHERE: Address = { host: '', port: 0 };
@@ -32,11 +35,30 @@ export function factsOf(socket: TcpxSocket, engine: EngineName): SocketFacts {
       local: endpoint.local,
       remote: endpoint.remote,
       tls: endpoint.tls,
+      hello: hello(socket),
     };
   }
   const local = kind === 'listener' ? socket.listener.local : NOWHERE;
   const role = kind === 'listener' ? 'server' : 'client';
-  return { number, engine, kind, state: 'plain', role, blocking: false, local, remote: NOWHERE, tls: null };
+  return {
+    number,
+    engine,
+    kind,
+    state: 'plain',
+    role,
+    blocking: false,
+    local,
+    remote: NOWHERE,
+    tls: null,
+    hello: false,
+  };
+}
+
+/** See {@link SocketFacts.hello}. */
+export function hello({ role, upgradable }: StreamSocket): boolean {
+  if (role !== 'server' || upgradable === null) return false;
+  const { count, head } = upgradable.stray('client');
+  return count > 0 && startsClientHello(head);
 }
 
 /** The facts of a session in one line, for traces. */

@@ -3,7 +3,7 @@
 import { nodeEngine } from '../net/node-engine.ts';
 import { serve } from '../sync/serve.ts';
 import { tlsSettings } from '../tls/settings.ts';
-import { factsOf, type SocketFacts } from './facts.ts';
+import { factsOf, hello, type SocketFacts } from './facts.ts';
 import { runtimeTask } from './host.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
 import { SocketTable } from './sockets.ts';
@@ -63,7 +63,7 @@ const EMPTY: CallAnswer = {
 function changes({ runtime, told }: Hosted): { sockets: SocketFacts[]; gone: number[] } {
   const sockets: SocketFacts[] = [];
   for (const socket of runtime.sockets.all()) {
-    const mark = `${socket.kind} ${socket.kind === 'stream' ? socket.state : ''}`;
+    const mark = socket.kind === 'stream' ? `${socket.state} ${hello(socket)}` : socket.kind;
     if (told.get(socket.number) === mark) continue;
     told.set(socket.number, mark);
     sockets.push(factsOf(socket, 'node'));

@@ -13,7 +13,7 @@ class PairedChannel implements Channel {
   peer: PairedChannel | null = null;
   readonly #arrived = new ByteQueue();
   #ended = false;
-  #upgrading = false;
+  upgrading = false;
   readonly #wakes = new Wakes();
   readonly #source: Source = { watch: (events, wake) => this.#wakes.add(events, wake) };
 
@@ -34,6 +34,14 @@ class PairedChannel implements Channel {
     }
   }
 
+  /** The client that upgrades without having said anything stands for a ClientHello. */
+  *helloOp(until: Deadline): Op<boolean | 'timeout'> {
+    while (this.#arrived.length === 0 && !this.#ended && this.peer?.upgrading !== true) {
+      if ((yield* waitOp(this.#source, READABLE, until)) === 'timeout') return 'timeout';
+    }
+    return this.#arrived.length === 0 && !this.#ended;
+  }
+
   // biome-ignore lint/correctness/useYield: memory takes everything at once
   *sendOp(bytes: Uint8Array): Op<'sent' | 'timeout'> {
     if (this.closed) throw new ChannelError(-9, 'errno', 'closed');
@@ -48,9 +56,9 @@ class PairedChannel implements Channel {
       yield* this.closeOp();
       throw new ChannelError(-74, 'errno', 'plaintext ahead of the handshake', { count, head });
     }
-    this.#upgrading = true;
+    this.upgrading = true;
     this.peer?.wake();
-    while (this.peer !== null && !this.peer.#upgrading) {
+    while (this.peer !== null && !this.peer.upgrading) {
       if (this.#ended) throw new ChannelError(-110, 'tls', 'the peer left during the handshake');
       if ((yield* waitOp(this.#source, READABLE, until)) === 'timeout') {
         throw new ChannelError(-319, 'tls', 'the handshake did not finish in time');

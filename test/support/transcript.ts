@@ -118,6 +118,13 @@ export class TranscriptChannel implements Channel {
     return chunk;
   }
 
+  // biome-ignore lint/correctness/useYield: a transcript never waits
+  *helloOp(): Op<boolean | 'timeout'> {
+    const [turn] = this.#turns;
+    if (turn?.kind === 'tls') return true;
+    return turn === undefined || (turn.kind === 'bytes' && turn.from === this.#role) ? 'timeout' : false;
+  }
+
   #count(available: number): number {
     if (this.#cut === 'whole') return available;
     if (this.#cut === 'bytes') return 1;

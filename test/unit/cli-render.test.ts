@@ -166,6 +166,7 @@ describe('JSON', () => {
           local: { host: '::1', port: 1 },
           remote: { host: '::1', port: 2 },
           tls,
+          hello: false,
         },
       },
     };
