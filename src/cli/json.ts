@@ -1,5 +1,6 @@
 /** Reports as JSON, one line each. Bytes are Latin-1 strings: one character, one byte. */
 import { decodeLatin1 } from '../core/bytes.ts';
+import { describeStaple } from '../starttls/ocsp.ts';
 import type { PeerCertificate, TlsInfo } from '../tls/info.ts';
 import type { CallReport, NamedSocket, Report } from './report.ts';
 
@@ -52,7 +53,11 @@ function socketJson({ facts, names, current }: NamedSocket): object {
 }
 
 function tlsJson(tls: TlsInfo): object {
-  return { ...tls, peer: tls.peer === null ? null : peerJson(tls.peer) };
+  return {
+    ...tls,
+    ocsp: tls.ocsp === null ? null : describeStaple(tls.ocsp),
+    peer: tls.peer === null ? null : peerJson(tls.peer),
+  };
 }
 
 /** Without the chain, which is long and in DER. */

@@ -71,6 +71,8 @@ export interface Gnutls {
   gnutls_group_get(session: Pointer): number;
   gnutls_group_get_name(group: number): string | null;
   gnutls_session_is_resumed(session: Pointer): number;
+  gnutls_ocsp_status_request_get(session: Pointer, response: Uint8Array): number;
+  gnutls_ocsp_status_request_is_checked(session: Pointer, flags: number): number;
   gnutls_session_get_flags(session: Pointer): number;
   // resumption
   gnutls_session_get_id2(session: Pointer, datum: BigUint64Array): number;
@@ -168,6 +170,8 @@ function bind(): Gnutls {
     gnutls_ciphersuite_get: bindCiphersuite(f),
     gnutls_group_get: f('int gnutls_group_get(void *session)'),
     gnutls_group_get_name: f('str gnutls_group_get_name(int group)'),
+    gnutls_ocsp_status_request_get: f('int gnutls_ocsp_status_request_get(void *session, void *response)'),
+    gnutls_ocsp_status_request_is_checked: f('int gnutls_ocsp_status_request_is_checked(void *session, uint flags)'),
     gnutls_session_is_resumed: f('int gnutls_session_is_resumed(void *session)'),
     gnutls_session_get_flags: f('uint gnutls_session_get_flags(void *session)'),
     gnutls_session_get_id2: f('int gnutls_session_get_id2(void *session, void *datum)'),
@@ -210,6 +214,7 @@ export const GNUTLS_CERT_REQUEST = 1;
 export const GNUTLS_CERT_REQUIRE = 2;
 export const GNUTLS_SHUT_RDWR = 0;
 export const GNUTLS_SHUT_WR = 1;
+export const GNUTLS_SFLAGS_EARLY_DATA = 1 << 11;
 export const GNUTLS_SFLAGS_SESSION_TICKET = 1 << 7;
 export const GNUTLS_AL_WARNING = 1;
 export const GNUTLS_A_NO_RENEGOTIATION = 100;

@@ -1,7 +1,12 @@
 /** What GnuTLS can tell of a session, read out of C memory. */
-import { GNUTLS_SFLAGS_SESSION_TICKET, GNUTLS_TLS1_2, type Gnutls } from '../native/gnutls.ts';
+import {
+  GNUTLS_SFLAGS_EARLY_DATA,
+  GNUTLS_SFLAGS_SESSION_TICKET,
+  GNUTLS_TLS1_2,
+  type Gnutls,
+} from '../native/gnutls.ts';
 import { loadLibc, type Pointer } from '../native/libc.ts';
-import { groupName, type TlsInfo } from '../tls/info.ts';
+import { groupName, type StapledResponse, type TlsInfo } from '../tls/info.ts';
 
 /** gnutls_datum_t (16): data ptr | size u32 | pad. */
 const DATUM_SIZE = 16;
@@ -26,7 +31,7 @@ export function peerChain(gnutls: Gnutls, session: Pointer): Uint8Array[] {
 export function negotiated(
   gnutls: Gnutls,
   session: Pointer,
-): Pick<TlsInfo, 'version' | 'suite' | 'group' | 'alpn' | 'resumed'> {
+): Pick<TlsInfo, 'version' | 'suite' | 'group' | 'alpn' | 'resumed' | 'earlyData' | 'ocsp'> {
   const version = gnutls.gnutls_protocol_get_name(gnutls.gnutls_protocol_get_version(session)) ?? 'unknown';
   const group = gnutls.gnutls_group_get_name(gnutls.gnutls_group_get(session));
   return {
@@ -35,7 +40,18 @@ export function negotiated(
     group: group === null ? null : groupName(group),
     alpn: selectedAlpn(gnutls, session),
     resumed: gnutls.gnutls_session_is_resumed(session) !== 0,
+    earlyData: (gnutls.gnutls_session_get_flags(session) & GNUTLS_SFLAGS_EARLY_DATA) !== 0,
+    ocsp: stapledResponse(gnutls, session),
   };
+}
+
+/** GnuTLS asks every server for it, and checks it together with the certificate. */
+function stapledResponse(gnutls: Gnutls, session: Pointer): StapledResponse | null {
+  const datum = new Uint8Array(DATUM_SIZE);
+  if (gnutls.gnutls_ocsp_status_request_get(session, datum) < 0) return null;
+  const response = copyDatum(datum, 0);
+  if (response.length === 0) return null;
+  return { response, checked: gnutls.gnutls_ocsp_status_request_is_checked(session, 0) !== 0 };
 }
 
 function selectedAlpn(gnutls: Gnutls, session: Pointer): string | null {

@@ -8,7 +8,7 @@ import type { ClientAuth } from '../tls/settings.ts';
 export function negotiated(
   socket: tls.TLSSocket,
   role: TlsInfo['role'],
-): Pick<TlsInfo, 'version' | 'suite' | 'group' | 'alpn' | 'resumed'> {
+): Pick<TlsInfo, 'version' | 'suite' | 'group' | 'alpn' | 'resumed' | 'earlyData'> {
   // Node tells the group to clients only.
   const key = role === 'client' ? (socket.getEphemeralKeyInfo() as { name?: string } | null) : null;
   return {
@@ -17,6 +17,7 @@ export function negotiated(
     group: key?.name === undefined ? null : groupName(key.name),
     alpn: socket.alpnProtocol || null,
     resumed: socket.isSessionReused(),
+    earlyData: false,
   };
 }
 

@@ -43,6 +43,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   /** The newest session that this connection was given. */
   #kept: KeptSession | undefined;
   #peer: KeptSession['peer'];
+  #stapled: Buffer | null = null;
   /** The connection ended without close_notify. */
   #cut = false;
 
@@ -71,7 +72,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
 
   #connect(context: tls.SecureContext): tls.TLSSocket {
     this.#offered = this.#settings.resume ? this.#sessions.take() : undefined;
-    const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
+    const options: tls.ConnectionOptions & { allowHalfOpen: boolean; requestOCSP: boolean } = {
       socket: this.#seam,
       secureContext: context,
       host: this.#host,
@@ -79,10 +80,14 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
       // The result is looked at before the handshake counts as complete, so that both policies share one path.
       rejectUnauthorized: false,
       allowHalfOpen: true,
+      requestOCSP: true,
       ...(this.#settings.alpn.length > 0 ? { ALPNProtocols: [...this.#settings.alpn] } : {}),
       ...(this.#offered === undefined ? {} : { session: Buffer.from(this.#offered.data) }),
     };
     const socket = tls.connect(options);
+    socket.on('OCSPResponse', (response: Buffer | null) => {
+      this.#stapled = response;
+    });
     socket.on('secureConnect', () => this.#handshakeDone());
     if (this.#settings.resume) {
       socket.on('session', (ticket: Buffer) => {
@@ -224,6 +229,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
       engine: 'node',
       role: this.#role,
       ...negotiated(this.stream, this.#role),
+      ocsp: this.#stapled === null ? null : { response: new Uint8Array(this.#stapled), checked: false },
       servername: this.#role === 'server' ? requestedName(this.stream) : sent,
       verify,
       peer: describePeer(chain),

@@ -10,6 +10,7 @@ import type { RefusedPeer, TlsInfo } from '../tls/info.ts';
 import { ChannelError, type Stray } from './channel.ts';
 import type { Dialect, Opening, Parties, Reply } from './dialect.ts';
 import { isUsable, type Negotiation, type Outcome, type Timings, type UpgradePolicy } from './negotiation.ts';
+import { describeStaple } from './ocsp.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 export interface NegotiateOptions {
@@ -138,6 +139,7 @@ function negotiation(
     timings: draft.timings,
     tls,
     chain: describeChain((tls?.peer ?? refusedPeer)?.chain ?? []),
+    ocsp: tls?.ocsp ? describeStaple(tls.ocsp) : null,
     verifyReasons: refusedPeer?.reasons ?? tls?.verify.reasons ?? [],
   };
 }

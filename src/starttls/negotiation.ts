@@ -3,6 +3,7 @@ import type { CertificateFacts } from '../tls/certificate.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import type { VerifyReason } from '../tls/verify.ts';
 import type { Reply } from './dialect.ts';
+import type { StapledStatus } from './ocsp.ts';
 
 /**
  * `upgraded`, `direct`: encrypted and, under the policy `full`, verified. `clear`: left in clear, because the policy
@@ -80,6 +81,8 @@ export interface Negotiation {
   readonly chain: readonly CertificateFacts[];
   /** Why the certificate was not accepted, or would not have been under `verify: 'none'`. */
   readonly verifyReasons: readonly VerifyReason[];
+  /** What the server stapled about its certificate; null for nothing. */
+  readonly ocsp: StapledStatus | null;
 }
 
 /** Whether the connection is open and may be used: encrypted, or in clear by policy. */

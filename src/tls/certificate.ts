@@ -1,5 +1,6 @@
 /** Certificates as people look at them. */
 import { X509Certificate } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import { oneLine } from './info.ts';
 
 export interface CertificateFacts {
@@ -48,5 +49,13 @@ function describeCertificate(certificate: X509Certificate, now: number): Certifi
 /** `DNS:a.example, IP Address:::1, DNS:"odd, one"`: node:crypto puts into quotes what could be taken for two. */
 function namesOf(text: string): string[] {
   const entries = text.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? [];
-  return entries.map((entry) => entry.trim().replace(/^(?:DNS|IP Address):/, ''));
+  return entries.map((entry) => {
+    const name = entry.trim().replace(/^DNS:/, '');
+    return name.startsWith('IP Address:') ? addressOf(name.slice('IP Address:'.length)) : name;
+  });
+}
+
+/** OpenSSL writes out every group of an IPv6 address. */
+function addressOf(text: string): string {
+  return isIPv6(text) ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text;
 }

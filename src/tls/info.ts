@@ -15,9 +15,20 @@ export interface TlsInfo {
   /** The name sent (client) or asked for (server) by SNI. */
   readonly servername: string | null;
   readonly resumed: boolean;
+  /** Whether data went out ahead of the handshake's end (RFC 8446 §2.3). Neither engine sends or takes any. */
+  readonly earlyData: boolean;
+  /** What the server stapled about its certificate (RFC 6066 §8); null for nothing, and on a server. */
+  readonly ocsp: StapledResponse | null;
   readonly verify: VerifyResult;
   /** The peer's certificate; null when it sent none. */
   readonly peer: PeerCertificate | null;
+}
+
+export interface StapledResponse {
+  /** OCSPResponse of RFC 6960, DER. */
+  readonly response: Uint8Array;
+  /** Whether the library has looked at it: its signature, its dates, and that it is about this certificate. */
+  readonly checked: boolean;
 }
 
 export interface VerifyResult {
@@ -64,7 +75,7 @@ export function describePeer(received: readonly Uint8Array[]): PeerCertificate |
 }
 
 /** A root proves nothing and is seldom sent; Node adds it from the trusted ones, and nobody can tell the two apart. */
-function withoutRoot(chain: readonly Uint8Array[]): readonly Uint8Array[] {
+export function withoutRoot(chain: readonly Uint8Array[]): readonly Uint8Array[] {
   const last = chain.at(-1);
   if (last === undefined || chain.length === 1) return chain;
   const { subject, issuer } = new X509Certificate(last);

@@ -1,6 +1,6 @@
 import { TlsError } from '../core/errors.ts';
 import { GNUTLS_E } from './gnutls-errors.ts';
-import type { RefusedPeer } from './info.ts';
+import { type RefusedPeer, withoutRoot } from './info.ts';
 import { describeVerifyFailure, type VerifyReason } from './verify.ts';
 
 /** The peer's certificate was not accepted; says why, and which certificate that was. */
@@ -10,6 +10,6 @@ export class VerifyError extends TlsError {
   /** @param host the name that was verified; empty for a client's certificate */
   constructor(reasons: readonly VerifyReason[], chain: readonly Uint8Array[], host: string) {
     super(GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, describeVerifyFailure(reasons, host));
-    this.refusedPeer = { reasons, chain };
+    this.refusedPeer = { reasons, chain: withoutRoot(chain) };
   }
 }

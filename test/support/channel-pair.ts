@@ -100,6 +100,8 @@ function info(role: Role): TlsInfo {
     alpn: null,
     servername: null,
     resumed: false,
+    earlyData: false,
+    ocsp: null,
     verify: { result: 'verified', reasons: [] },
     peer: null,
   };

@@ -67,6 +67,8 @@ const INFO: TlsInfo = {
   alpn: null,
   servername: null,
   resumed: false,
+  earlyData: false,
+  ocsp: null,
   verify: { result: 'verified', reasons: [] },
   peer: null,
 };

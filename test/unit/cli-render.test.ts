@@ -39,6 +39,8 @@ const tls: TlsInfo = {
   alpn: 'smtp',
   servername: 'localhost',
   resumed: true,
+  earlyData: false,
+  ocsp: null,
   verify: { result: 'unchecked', reasons: ['self-signed'] },
   peer: {
     subject: 'CN=local\x1b[2Jhost',

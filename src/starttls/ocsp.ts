@@ -1,0 +1,69 @@
+/** The certificate status that a server staples into its handshake (RFC 6066 §8, RFC 6960), as far as people look at it. */
+import type { StapledResponse } from '../tls/info.ts';
+import { type BerValue, decode, ENUMERATED, integerOf, itemsOf, OCTET_STRING, SEQUENCE } from './ber.ts';
+import { DialogueError } from './wire.ts';
+
+export interface StapledStatus {
+  /** `unavailable`: the responder had no answer. `unreadable`: this is no OCSP response. */
+  readonly status: 'good' | 'revoked' | 'unknown' | 'unavailable' | 'unreadable';
+  /** ISO 8601, UTC; null where it is not told. */
+  readonly thisUpdate: string | null;
+  readonly nextUpdate: string | null;
+  /** Whether the TLS library has checked it; OpenSSL under Node never does. */
+  readonly checked: boolean;
+}
+
+const WHAT = 'the OCSP response';
+const SUCCESSFUL = 0;
+const EXPLICIT_0 = 0xa0;
+const RESPONDER_TAGS: readonly number[] = [0xa1, 0xa2];
+const GENERALIZED_TIME = 0x18;
+/** CertStatus: good [0] NULL, revoked [1] SEQUENCE, unknown [2] NULL, all IMPLICIT. */
+const STATUSES: ReadonlyMap<number, StapledStatus['status']> = new Map([
+  [0x80, 'good'],
+  [0xa1, 'revoked'],
+  [0x82, 'unknown'],
+]);
+
+/** What a stapled response says of the server's own certificate. */
+export function describeStaple({ response, checked }: StapledResponse): StapledStatus {
+  try {
+    return { ...statusOf(response), checked };
+  } catch (error) {
+    if (!(error instanceof DialogueError)) throw error;
+    return { status: 'unreadable', thisUpdate: null, nextUpdate: null, checked };
+  }
+}
+
+/*
+ * OCSPResponse  ::= SEQUENCE { responseStatus ENUMERATED, [0] { SEQUENCE { type OID, OCTET STRING of BasicOCSPResponse } } }
+ * BasicOCSPResponse ::= SEQUENCE { ResponseData, ... }
+ * ResponseData  ::= SEQUENCE { [0] version OPTIONAL, responderID [1] or [2], producedAt, SEQUENCE OF SingleResponse, ... }
+ * SingleResponse ::= SEQUENCE { certID, certStatus, thisUpdate, [0] nextUpdate OPTIONAL, ... }
+ */
+function statusOf(response: Uint8Array): Omit<StapledStatus, 'checked'> {
+  const [answered, bytes] = itemsOf(decode(response, WHAT), SEQUENCE, 1, WHAT);
+  if (integerOf(answered, ENUMERATED, WHAT) !== SUCCESSFUL) {
+    return { status: 'unavailable', thisUpdate: null, nextUpdate: null };
+  }
+  const [typed] = itemsOf(bytes, EXPLICIT_0, 1, WHAT);
+  const [, basic] = itemsOf(typed, SEQUENCE, 2, WHAT);
+  if (basic?.tag !== OCTET_STRING) throw new DialogueError('malformed', `${WHAT} is of a kind that nobody uses`);
+  const [data] = itemsOf(decode(basic.bytes, WHAT), SEQUENCE, 1, WHAT);
+  const fields = itemsOf(data, SEQUENCE, 3, WHAT);
+  const responder = fields.findIndex(({ tag }) => RESPONDER_TAGS.includes(tag));
+  const [single] = itemsOf(fields[responder + 2], SEQUENCE, 1, WHAT);
+  const [, status, thisUpdate, nextUpdate] = itemsOf(single, SEQUENCE, 3, WHAT);
+  return {
+    status: STATUSES.get(status?.tag ?? 0) ?? 'unreadable',
+    thisUpdate: timeOf(thisUpdate),
+    nextUpdate: nextUpdate?.tag === EXPLICIT_0 ? timeOf(nextUpdate.items[0]) : null,
+  };
+}
+
+/** `20261121093000Z` */
+function timeOf(value: BerValue | undefined): string | null {
+  const text = value?.tag === GENERALIZED_TIME ? value.bytes.toString('latin1') : '';
+  const match = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text);
+  return match === null ? null : `${match.slice(1, 4).join('-')}T${match.slice(4).join(':')}.000Z`;
+}
