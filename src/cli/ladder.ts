@@ -24,9 +24,18 @@ export class Ladder {
 
   /** TLS has begun; harmless when it is known already. */
   upgraded(): void {
+    this.#mark('<TLS>');
+  }
+
+  /** TLS was begun, and did not come about. */
+  failed(): void {
+    this.#mark('<TLS> failed');
+  }
+
+  #mark(line: string): void {
     if (this.#encrypted) return;
     this.#encrypted = true;
-    this.#write('<TLS>');
+    this.#write(line);
   }
 }
 

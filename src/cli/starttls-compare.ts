@@ -20,8 +20,10 @@ export async function compareEngines(command: StarttlsCommand, target: Target, o
     const jobs = new Jobs(command, engine);
     try {
       const settings = checkSettings(command, target, jobs, { observer: null });
-      const injection = command.action === 'check' ? injectionSettings(command, target, jobs) : null;
-      reports.push(await runAsync(checkOp(settings, command.expiresWithin, injection)));
+      const checks = command.action === 'check';
+      const injection = checks ? injectionSettings(command, target, jobs) : null;
+      // When a certificate expires is part of what is shown; only a check judges it.
+      reports.push(await runAsync(checkOp(settings, checks ? command.expiresWithin : 0, injection)));
     } finally {
       jobs.close();
     }
@@ -44,7 +46,8 @@ const FIELDS: readonly (readonly [name: string, of: (report: CheckReport) => str
   ['why not', ({ result }) => result.verifyReasons.join(', ')],
   ['certificate', ({ result }) => result.chain[0]?.subject ?? ''],
   ['SHA-256', ({ result }) => result.chain[0]?.fingerprint256.replaceAll(':', '').toLowerCase().slice(0, 32) ?? ''],
-  ['chain', ({ result }) => (result.chain.length === 0 ? '' : `${result.chain.length} certificates`)],
+  ['chain', ({ result }) => (result.chain.length === 0 ? '' : `${result.chain.length} long`)],
+  ['OCSP', ({ result }) => (result.tls === null ? '' : (result.ocsp?.status ?? 'nothing stapled'))],
   ['status', ({ result }) => (result.status === 0 ? '' : String(result.status))],
   ['after TLS', ({ result }) => result.postTlsCapabilities?.join(', ') ?? ''],
   ['dropped', ({ result }) => (result.discardedBytes === 0 ? '' : `${result.discardedBytes} bytes`)],
@@ -81,7 +84,7 @@ function comparisonText({ url }: Target, reports: readonly CheckReport[]): strin
     return values.map((value, index) => `${index === 0 ? label : ' '.repeat(label.length)}${ENGINES[index]}: ${value}`);
   });
   const differing = rows.filter(({ differs }) => differs).length;
-  return `${escapeText(url)}\n${[head, ...lines].join('\n')}\n${differing === 0 ? 'no differences' : `${differing} differences`}\n`;
+  return `${escapeText(url)}\n${[head, ...lines].join('\n')}\n${differing === 0 ? 'no differences' : `${differing === 1 ? '1 difference' : `${differing} differences`}`}\n`;
 }
 
 function comparisonJson(target: Target, reports: readonly CheckReport[]): string {

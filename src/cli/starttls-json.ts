@@ -6,12 +6,12 @@ import { VERDICTS } from '../starttls/verdict.ts';
 import type { Exchange } from '../starttls/wire.ts';
 import type { TlsInfo } from '../tls/info.ts';
 
-/** Dates of certificates and lists as they are; bytes of the chain left out, since `chain` describes them. */
+/** Without the DER of certificates and of their status, which `chain` and `ocsp` describe. */
 export function negotiationJson(result: Negotiation): object {
   return { ...result, tls: result.tls === null ? null : tlsJson(result.tls) };
 }
 
-function tlsJson({ peer: _described, ...tls }: TlsInfo): object {
+function tlsJson({ peer: _chain, ocsp: _described, ...tls }: TlsInfo): object {
   return tls;
 }
 

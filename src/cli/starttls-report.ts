@@ -47,7 +47,7 @@ export function factRows(result: Negotiation): FactRow[] {
     rows.push(['SNI', tls.servername ?? 'none'], ['ALPN', tls.alpn ?? 'none'], ['resumed', tls.resumed ? 'yes' : 'no']);
   }
   rows.push(...chainRows(chain));
-  if (tls !== null) rows.push(['verify', verifyRow(result)]);
+  if (tls !== null) rows.push(['OCSP', stapleText(result.ocsp)], ['verify', verifyRow(result)]);
   const clear = credentialsText(result.credentialsInClear);
   if (clear !== null) rows.push(['in clear', clear]);
   rows.push(...capabilityRows(result));
@@ -91,6 +91,13 @@ export function verifyText(result: 'verified' | 'failed' | 'unchecked'): string 
 function verifyRow({ tls, verifyReasons }: Negotiation): string {
   const text = verifyText(tls?.verify.result ?? 'unchecked');
   return verifyReasons.length === 0 ? text : `${text}: ${verifyReasons.join(', ')}`;
+}
+
+function stapleText(ocsp: Negotiation['ocsp']): string {
+  if (ocsp === null) return 'nothing stapled';
+  const { status, nextUpdate, checked } = ocsp;
+  const until = nextUpdate === null ? '' : `, good until ${minute(nextUpdate)} UTC`;
+  return `${status}${until}${checked ? '' : ', not checked by the library'}`;
 }
 
 function credentialsText(inClear: boolean | null): string | null {

@@ -70,6 +70,7 @@ async function connect(command: StarttlsCommand, target: Target, jobs: Jobs, out
   const { result } = examination;
   const usable = isUsable(result.outcome);
   if (!json && result.tls !== null) ladder.upgraded();
+  else if (!json && result.timings.handshake !== null) ladder.failed();
   if (usable && !withSession) await runAsync(leaveOp(settings, examination));
   // When a certificate expires is part of what is shown; only a check judges it.
   const report = reportOf(target, examination, null, 0);
