@@ -5,8 +5,9 @@
  * used where a session is set up.
  */
 import { EngineError } from '../core/errors.ts';
-import { loadLibc, type Pointer } from './libc.ts';
+import type { Pointer } from './libc.ts';
 import { loadKoffi, openLibrary } from './library.ts';
+import { announceThread } from './sole-thread.ts';
 
 /** gnutls_datum_t, as an input. */
 export interface Datum {
@@ -102,7 +103,7 @@ export function loadGnutls(): Gnutls {
 
 function bind(): Gnutls {
   const koffi = loadKoffi();
-  loadLibc();
+  announceThread();
   const library = openLibrary(gnutlsNames(), 'libgnutls30');
   const f = (definition: string) => library.func(definition);
   const datum = koffi.struct({ data: 'void *', size: 'uint' });

@@ -25,10 +25,11 @@ export interface Libc {
   getpeername(fd: number, address: Uint8Array, length: Int32Array): number;
   getsockopt(fd: number, level: number, name: number, value: Int32Array, length: Int32Array): number;
   setsockopt(fd: number, level: number, name: number, value: Int32Array, length: number): number;
-  // recv(2), send(2), ioctl(2), close(2)
+  // recv(2), send(2), ioctl(2), flock(2), close(2)
   recv(fd: number, into: Uint8Array, length: number, flags: number): number;
   send(fd: number, from: Uint8Array, length: number, flags: number): number;
   ioctl(fd: number, request: number, value: Int32Array): number;
+  flock(fd: number, operation: number): number;
   close(fd: number): number;
   // poll(2), epoll(7)
   poll(fds: Int32Array, count: number, timeout: number): number;
@@ -92,6 +93,7 @@ function bind(): Libc {
     recv: f('long recv(int fd, void *into, size_t length, int flags)'),
     send: f('long send(int fd, void *from, size_t length, int flags)'),
     ioctl: f('int ioctl(int fd, unsigned long request, void *value)'),
+    flock: f('int flock(int fd, int operation)'),
     close: f('int close(int fd)'),
     poll: f('int poll(void *fds, unsigned long count, int timeout)'),
     ppoll: f('int ppoll(void *fds, unsigned long count, void *timeout, void *mask)'),

@@ -2,15 +2,14 @@
  * GnuTLS's own log, for the trace option XDEBUG.
  *
  * The log function and its level belong to the whole process, and GnuTLS calls the function in whichever thread works.
- * koffi hands a call from another thread over to the main thread and makes the caller wait: with the main thread
- * blocked by that very caller, for ever. So the log is on only in the main thread, and there only while a call of a
- * session that is traced runs; between such calls its level is 0. A worker that calls GnuTLS in that very moment waits
- * until the main thread returns to its event loop.
+ * koffi hands a call from another thread over to the main thread's event loop and makes the caller wait: with the main
+ * thread blocked, perhaps by what that very caller is to answer, for ever. So the log is taken only while the main thread
+ * is the only one that uses GnuTLS, and only for as long as a call of a session that is traced runs.
  *
  * The level is never above 5: at 9 GnuTLS prints write keys.
  */
-import { isMainThread } from 'node:worker_threads';
 import type { Gnutls } from '../native/gnutls.ts';
+import { asSoleThread } from '../native/sole-thread.ts';
 
 /** 2 debug, 3 asserted conditions, 4 handshake, 5 records (lib/errors.h of GnuTLS). */
 const LEVEL = 5;
@@ -35,16 +34,32 @@ function withoutAddress(text: string): string {
   return text.trimEnd().replace(/\[0x[0-9a-f]+\]/, '');
 }
 
-/** Runs a call into GnuTLS and gives `log` what the library says meanwhile, once it has returned. */
+/** Sessions, by where their lines go, that were told why there is no log. */
+const told = new WeakSet<(line: string) => void>();
+
+/**
+ * Runs a call into GnuTLS and gives `log` what the library says meanwhile, once it has returned. In a worker thread, and
+ * beside one that uses GnuTLS, the call runs without.
+ */
 export function withGnutlsLog<T>(gnutls: Gnutls, log: (line: string) => void, call: () => T): T {
-  if (!isMainThread) return call();
+  const logged = asSoleThread(() => collected(gnutls, call));
+  if (logged === null) {
+    if (!told.has(log)) log('gnutls has no log beside worker threads that use GnuTLS, nor in one');
+    told.add(log);
+    return call();
+  }
+  for (const line of lines.splice(0)) log(line);
+  return logged.result;
+}
+
+function collected<T>(gnutls: Gnutls, call: () => T): T {
   if (!installed) gnutls.setLogFunction(collect);
   installed = true;
+  lines.length = 0;
   gnutls.gnutls_global_set_log_level(LEVEL);
   try {
     return call();
   } finally {
     gnutls.gnutls_global_set_log_level(0);
-    for (const line of lines.splice(0)) log(line);
   }
 }

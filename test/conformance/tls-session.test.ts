@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { F, S } from 'tcpx';
 import {
   TCPOP_CHECK,
@@ -198,5 +200,43 @@ behaviour(
     await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS);
     tracing.close();
     expect(() => readFileSync(file)).toThrow(/ENOENT/);
+  },
+);
+
+behaviour(
+  { ids: ['TLS-TRACE', 'THREADS'], title: 'xdebug beside a worker thread that serves on the same engine' },
+  async (bench) => {
+    const { status, engine } = bench;
+    const visits = 10;
+    const worker = new Worker(fileURLToPath(new URL('children/tls-server-thread.mjs', import.meta.url)), {
+      workerData: { engine, tls: pki.good, visits },
+      execArgv: [],
+    });
+    const ended = once(worker, 'exit');
+    const [port] = await once(worker, 'message');
+    const file = join(dir, `threads-${engine}-${bench.mode}.txt`);
+    const job = bench.newJob({ tls: { ca: pki.ca, resume: false }, trace: ['xdebug'], traceFile: file });
+    const call = async (...args: Parameters<Bench['x']>) =>
+      bench.mode === 'sync' ? job.xcall('TCPX', ...args) : await job.xcall.async('TCPX', ...args);
+    const flags = TCPXFLG_BLOCK + TCPXFLG_TLS;
+    for (let visit = 0; visit < visits; visit += 1) {
+      const sock = F(port);
+      expect(await call(TCPOP_CONNECT, status, '', sock, flags, LIMIT, 'localhost'), `visit ${visit}`).toBe(0);
+      expect(await call(TCPOP_READ, status, S(1), sock, 1 + TCPXFLG_TLS, LIMIT)).toBe(1);
+      expect(await call(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS)).toBe(0);
+    }
+    await ended;
+    const beside = readFileSync(file, 'latin1');
+    expect(beside.match(/gnutls has no log beside worker threads/g) ?? []).toHaveLength(
+      engine === 'gnutls' ? visits : 0,
+    );
+    expect(beside).not.toMatch(/gnutls </);
+
+    // Alone again, the library says what it does.
+    const peer = await startPeer({ tls: {}, steps: [{ expectEnd: 'any' }] });
+    const sock = F(peer.port);
+    expect(await call(TCPOP_CONNECT, status, '', sock, flags, LIMIT, 'localhost')).toBe(0);
+    expect(await call(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS)).toBe(0);
+    expect(/gnutls </.test(readFileSync(file, 'latin1'))).toBe(engine === 'gnutls');
   },
 );
