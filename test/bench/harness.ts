@@ -75,7 +75,12 @@ const NO_ORDER: Order = {
 };
 
 /** A contender that runs a Node client. */
-export function inNode(bench: Bench, client: 'xcall' | 'bare', order: Partial<Order>, flags: string[] = []): Contender {
+export function inNode(
+  bench: Bench,
+  client: 'xcall' | 'bare' | 'mail',
+  order: Partial<Order>,
+  flags: string[] = [],
+): Contender {
   const file = fileURLToPath(new URL(`./clients/${client}.js`, import.meta.url));
   return {
     command: [process.execPath, ...flags, file, JSON.stringify({ ...NO_ORDER, ca: bench.ca, ...order })],

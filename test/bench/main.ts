@@ -17,6 +17,7 @@ import { download, handshakes } from './rows/bulk.ts';
 import { checkIdle, checkSet } from './rows/check.ts';
 import { connections } from './rows/connections.ts';
 import { echoNative, echoNativeTls, echoNode, echoNodeTls, echoStated, tracing } from './rows/echo.ts';
+import { mailAttachment, mailSession, mailSessionTls } from './rows/mail.ts';
 import { startUp } from './rows/start-up.ts';
 
 const ROWS: readonly Row[] = [
@@ -32,6 +33,9 @@ const ROWS: readonly Row[] = [
   echoStated,
   tracing,
   startUp,
+  mailSession,
+  mailSessionTls,
+  mailAttachment,
 ];
 
 /** The C programs and what they need beyond a compiler. */
@@ -40,6 +44,7 @@ const PROGRAMS: readonly { name: string; need: Need; flags: readonly string[] }[
   { name: 'plain-client', need: 'cc', flags: [] },
   { name: 'tls-server', need: 'gnutls', flags: ['-lgnutls', '-pthread'] },
   { name: 'tls-client', need: 'gnutls', flags: ['-lgnutls'] },
+  { name: 'smtp-server', need: 'gnutls', flags: ['-lgnutls', '-pthread'] },
 ];
 
 /** Compiles the C programs; what is missing here is noted in `missing`. */
