@@ -18,7 +18,7 @@ import {
 import { against, type Line, perSecond, type Row } from '../row.ts';
 
 /** Enough for the compiler threads of a Node process to come to rest. */
-const WARMUP = 3_000;
+const WARMUP = 12_000;
 const BATCHES = 20;
 const MESSAGES = 100;
 const SOURCE_MESSAGES = 5_000;
