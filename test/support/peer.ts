@@ -2,7 +2,7 @@
 //
 // A synchronous XCALL blocks its thread, so whatever it talks to lives in another process.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,8 @@ export interface ProcessOptions {
    * Without it the process is ready once it is spawned.
    */
   readonly ready?: RegExp | TcpPort;
+  /** Runs it as this user, with that user's groups; only root can. */
+  readonly user?: string;
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -35,7 +37,8 @@ export interface ProcessOptions {
 }
 
 export interface TcpPort {
-  readonly tcpPort: number;
+  /** Of several ports, all have to accept. */
+  readonly tcpPort: number | readonly number[];
   /** Default 127.0.0.1. */
   readonly host?: string;
 }
@@ -109,13 +112,15 @@ class Child implements RunningProcess {
   /** The file that the output goes to, and how much of it was read; null for pipes. */
   readonly #file: { readonly fd: number; position: number } | null;
 
-  constructor({ command, args = [], env = {}, cwd, input, outputToFile = false }: ProcessOptions) {
+  constructor({ command, args = [], user, env = {}, cwd, input, outputToFile = false }: ProcessOptions) {
     this.#file = outputToFile ? { fd: openSync(join(tempDir('tcpx-output-'), 'output'), 'a+'), position: 0 } : null;
     this.#name = [command, ...args].join(' ');
     const path = toolPath(command);
     // Test runners may end this process without its exit handlers: the kernel then ends the child.
     const tether = path === undefined ? undefined : toolPath('setpriv');
-    const argv = tether === undefined ? args : ['--pdeathsig', 'TERM', '--', path ?? command, ...args];
+    if (user !== undefined && tether === undefined) throw new Error(`cannot run ${command} as ${user} without setpriv`);
+    const identity = user === undefined ? [] : ['--reuid', user, '--regid', primaryGroup(user), '--init-groups'];
+    const argv = tether === undefined ? args : ['--pdeathsig', 'TERM', ...identity, '--', path ?? command, ...args];
     const child = spawn(tether ?? path ?? command, argv, {
       env: { ...process.env, LC_ALL: 'C', ...env },
       detached: true,
@@ -206,10 +211,12 @@ class Child implements RunningProcess {
 
   async accepts({ tcpPort, host = '127.0.0.1' }: TcpPort, deadline: number): Promise<void> {
     const end = performance.now() + deadline;
-    while (!(await canConnect(tcpPort, host))) {
-      if (this.#ended) throw this.#failure(`ended before port ${tcpPort} accepted`);
-      if (performance.now() > end) throw this.#failure(`port ${tcpPort} did not accept within ${deadline} ms`);
-      await after(10);
+    for (const port of [tcpPort].flat()) {
+      while (!(await canConnect(port, host))) {
+        if (this.#ended) throw this.#failure(`ended before port ${port} accepted`);
+        if (performance.now() > end) throw this.#failure(`port ${port} did not accept within ${deadline} ms`);
+        await after(10);
+      }
     }
   }
 
@@ -268,6 +275,10 @@ class Child implements RunningProcess {
     const end = this.#ended ? ` (exit code ${exitCode}, signal ${signalCode})` : '';
     return new Error(`${this.#name}\n${what}${end}; its output:\n${this.#both.trimEnd() || '(none)'}`);
   }
+}
+
+function primaryGroup(user: string): string {
+  return execFileSync('id', ['-g', user], { encoding: 'latin1' }).trim();
 }
 
 /** Resolves after `ms`, or at once when `signal` fires. Does not keep the process alive. */

@@ -19,6 +19,19 @@ export const tools = {
   postfix: 'postfix',
   'smtp-sink': 'postfix',
   dovecot: 'dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-managesieved',
+  slapd: 'slapd',
+  ldapsearch: 'ldap-utils',
+  postgres: 'postgresql',
+  psql: 'postgresql-client',
+  mariadbd: 'mariadb-server-core',
+  mariadb: 'mariadb-client-core',
+  prosody: 'prosody',
+  vsftpd: 'vsftpd',
+  nnrpd: 'inn2',
+  inspircd: 'inspircd',
+  cupsd: 'cups-daemon',
+  ipptool: 'cups-ipp-utils',
+  kermit: 'ckermit',
   root: '',
 } as const;
 
@@ -27,6 +40,10 @@ export type Tool = keyof typeof tools;
 /** What must be there besides the program of the tool's name. */
 const parts: Partial<Record<Tool, readonly string[]>> = {
   dovecot: ['imap', 'pop3', 'lmtp', 'managesieve'],
+  postgres: ['initdb'],
+  mariadbd: ['mariadb-install-db'],
+  slapd: ['slapadd'],
+  nnrpd: ['makehistory'],
 };
 
 /** Directories of system daemons are searched too: a user's PATH often lacks them, and some are in no PATH at all. */

@@ -53,6 +53,28 @@ describe('startProcess', () => {
     await child.stop();
   });
 
+  it('waits for several ports', async () => {
+    const ports = [await freePort(), await freePort()];
+    const listen = (port: number | undefined) => `require('net').createServer().listen(${port}, '127.0.0.1')`;
+    const child = await startProcess({
+      ...script(`${listen(ports[0])}; setTimeout(() => { console.log('second'); ${listen(ports[1])} }, 50)`),
+      ready: { tcpPort: ports },
+    });
+    await child.waitFor(/second/);
+    await child.stop();
+    const single = startProcess({
+      ...script(`${listen(ports[0])}`),
+      ready: { tcpPort: ports },
+      deadline: 300,
+    });
+    await expect(single).rejects.toThrow(`port ${ports[1]} did not accept within 300 ms`);
+  });
+
+  it.runIf(process.getuid?.() === 0 && toolPath('setpriv') !== undefined)('runs as another user', async () => {
+    const { stdout } = await runProcess({ command: 'id', args: ['-un'], user: 'nobody' });
+    expect(stdout).toBe('nobody\n');
+  });
+
   it('fails with the output of a program that ends early', async () => {
     const start = startProcess({ ...script("console.error('no such option'); process.exit(3)"), ready: /ready/ });
     await expect(start).rejects.toThrow(/exit code 3[\s\S]*no such option/);
