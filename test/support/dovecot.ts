@@ -58,11 +58,8 @@ export function startDovecot(pki: PkiPaths, options: DovecotOptions = {}): Promi
     const [imapPort = 0, pop3Port = 0, imapsPort = 0, pop3sPort = 0, lmtpPort = 0, sievePort = 0] = free;
     const ports = { imapPort, pop3Port, imapsPort, pop3sPort, lmtpPort, sievePort };
     const { directory, account } = home(mechanisms);
-    const server = await start(
-      directory,
-      [common(directory, mechanisms), mailConf(directory, identity, ports)],
-      pop3sPort,
-    );
+    const configuration = [common(directory, mechanisms), mailConf(directory, identity, ports)];
+    const server = await start(directory, configuration, free);
     const log = () => server.output();
     const mail = mailDirectory(join(directory, 'mail', account.user), log);
     return { strictHost, ...ports, ...account, mail, log, stop: () => server.stop() };
@@ -84,7 +81,7 @@ export async function startDovecotAuth(mechanisms: readonly Mechanism[]): Promis
   return { ...account, socket, log: () => server.output(), stop: () => server.stop() };
 }
 
-function start(directory: string, configuration: readonly string[], tcpPort?: number) {
+function start(directory: string, configuration: readonly string[], tcpPort?: readonly number[]) {
   const file = join(directory, 'dovecot.conf');
   writeFileSync(file, configuration.join(''));
   // The last thing that the master says before it serves; its sockets are open by then.
