@@ -11,6 +11,7 @@ import { ChannelError, type Stray } from './channel.ts';
 import type { Dialect, Opening, Parties, Reply } from './dialect.ts';
 import { isUsable, type Negotiation, type Outcome, type Timings, type UpgradePolicy } from './negotiation.ts';
 import { describeStaple } from './ocsp.ts';
+import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 export interface NegotiateOptions {
@@ -168,8 +169,9 @@ function* upgradeOp(
   const reply = yield* timedOp(wire, draft, 'request', client.requestOp(wire, parties));
   draft.reply = reply;
   if (!reply.accepted) {
-    const reason = `the server refuses ${client.trigger}: ${`${reply.code} ${reply.text}`.trim()}`;
-    return withoutTls(new Ended('refused', reason), reply.final === true ? 'require' : policy);
+    const said = quoted(`${reply.code} ${reply.text}`.trim());
+    const ended = new Ended('refused', `the server refuses ${client.trigger}: ${said}`);
+    return withoutTls(ended, reply.final === true ? 'require' : policy);
   }
   yield* timedOp(wire, draft, 'handshake', wire.upgradeOp());
   if (renew) draft.renewed = yield* timedOp(wire, draft, 'renew', client.renewOp(wire, parties));
