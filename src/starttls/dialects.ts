@@ -3,6 +3,7 @@ import { UsageError } from '../core/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { TLS } from './direct.ts';
 import { HTTP, IPP } from './http.ts';
+import { IMAP } from './imap.ts';
 import { LDAP } from './ldap.ts';
 import { MYSQL } from './mysql.ts';
 import { POSTGRES } from './postgres.ts';
@@ -14,6 +15,7 @@ export const DIALECTS: readonly Dialect[] = [
   SMTP,
   SUBMISSION,
   LMTP,
+  IMAP,
   XMPP,
   XMPP_SERVER,
   POSTGRES,
