@@ -6,6 +6,7 @@ import { HTTP, IPP } from './http.ts';
 import { IMAP } from './imap.ts';
 import { LDAP } from './ldap.ts';
 import { MYSQL } from './mysql.ts';
+import { POP3 } from './pop3.ts';
 import { POSTGRES } from './postgres.ts';
 import { LMTP, SMTP, SUBMISSION } from './smtp.ts';
 import { TELNET } from './telnet.ts';
@@ -16,6 +17,7 @@ export const DIALECTS: readonly Dialect[] = [
   SUBMISSION,
   LMTP,
   IMAP,
+  POP3,
   XMPP,
   XMPP_SERVER,
   POSTGRES,
