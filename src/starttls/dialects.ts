@@ -5,6 +5,7 @@ import { TLS } from './direct.ts';
 import { HTTP, IPP } from './http.ts';
 import { IMAP } from './imap.ts';
 import { LDAP } from './ldap.ts';
+import { MANAGESIEVE } from './managesieve.ts';
 import { MYSQL } from './mysql.ts';
 import { POP3 } from './pop3.ts';
 import { POSTGRES } from './postgres.ts';
@@ -18,6 +19,7 @@ export const DIALECTS: readonly Dialect[] = [
   LMTP,
   IMAP,
   POP3,
+  MANAGESIEVE,
   XMPP,
   XMPP_SERVER,
   POSTGRES,
