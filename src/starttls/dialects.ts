@@ -7,6 +7,7 @@ import { IMAP } from './imap.ts';
 import { LDAP } from './ldap.ts';
 import { MANAGESIEVE } from './managesieve.ts';
 import { MYSQL } from './mysql.ts';
+import { NNTP } from './nntp.ts';
 import { POP3 } from './pop3.ts';
 import { POSTGRES } from './postgres.ts';
 import { LMTP, SMTP, SUBMISSION } from './smtp.ts';
@@ -20,6 +21,7 @@ export const DIALECTS: readonly Dialect[] = [
   IMAP,
   POP3,
   MANAGESIEVE,
+  NNTP,
   XMPP,
   XMPP_SERVER,
   POSTGRES,
