@@ -4,6 +4,7 @@ import type { Dialect } from './dialect.ts';
 import { TLS } from './direct.ts';
 import { HTTP, IPP } from './http.ts';
 import { IMAP } from './imap.ts';
+import { IRC } from './irc.ts';
 import { LDAP } from './ldap.ts';
 import { MANAGESIEVE } from './managesieve.ts';
 import { MYSQL } from './mysql.ts';
@@ -22,6 +23,7 @@ export const DIALECTS: readonly Dialect[] = [
   POP3,
   MANAGESIEVE,
   NNTP,
+  IRC,
   XMPP,
   XMPP_SERVER,
   POSTGRES,

@@ -140,6 +140,11 @@ export class Wire {
     return this.#unread.length > 0 || (yield* this.#moreOp(NOW)) || this.#ended;
   }
 
+  /** The longest wait for one reply, in ms. */
+  get patience(): number {
+    return this.#patience;
+  }
+
   /** From now on the other side has the wire's patience, or `milliseconds`, for what is read next. */
   awaitReply(milliseconds: number = this.#patience): void {
     this.#limit = this.until.atMost(milliseconds);
