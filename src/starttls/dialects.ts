@@ -2,6 +2,7 @@
 import { UsageError } from '../core/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { TLS } from './direct.ts';
+import { FTP } from './ftp.ts';
 import { HTTP, IPP } from './http.ts';
 import { IMAP } from './imap.ts';
 import { IRC } from './irc.ts';
@@ -23,6 +24,7 @@ export const DIALECTS: readonly Dialect[] = [
   POP3,
   MANAGESIEVE,
   NNTP,
+  FTP,
   IRC,
   XMPP,
   XMPP_SERVER,

@@ -1,4 +1,4 @@
-/** Replies of SMTP and LMTP, and of FTP, which has the same form (RFC 5321 §4.2, RFC 959 §4.2). */
+/** Replies of SMTP and LMTP (RFC 5321 §4.2). */
 import type { Op } from '../core/op.ts';
 import type { Reply } from './dialect.ts';
 import { quoted } from './quoted.ts';
