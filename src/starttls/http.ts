@@ -60,10 +60,10 @@ function* finishOp(wire: Wire, { version, code, fields }: Response): Op<boolean>
   return whole && stays;
 }
 
-/** RFC 2817 §3.3: the protocols from the bottom up, so that TLS is the first of them. */
+/** RFC 2817 §3.3: the protocols from the bottom up, so that TLS is the first of them. CUPS leaves the word out of Connection. */
 function requireTls({ fields }: Response): void {
   const [first = ''] = fields.list('upgrade');
-  if (!/^tls\/1\.\d$/.test(first) || !fields.list('connection').includes('upgrade')) {
+  if (!/^tls\/1\.\d$/.test(first)) {
     throw new DialogueError('malformed', 'the server switches to something else than TLS');
   }
   if (framingOf(fields, 0) !== 0) {
