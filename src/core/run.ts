@@ -56,6 +56,8 @@ export class Task<T> {
   #timer: NodeJS.Timeout | null = null;
   readonly #among: Set<Task<unknown>> | undefined;
   #settled = false;
+  /** Cancelled while it ran, not while it waited. */
+  #cancelled = false;
 
   /**
    * Goes on with an operation that stopped at `effect`, or begins it if there is none. The task is in the set `among` for
@@ -78,9 +80,13 @@ export class Task<T> {
     return this.#settled;
   }
 
-  /** Ends the operation: its wait returns 'cancelled' at once. Harmless after the end. */
+  /**
+   * Ends the operation: its wait returns 'cancelled' at once; called from within the operation, its next wait does.
+   * Harmless after the end.
+   */
   cancel(): void {
     if (this.#effect !== null) this.#wake('cancelled');
+    else this.#cancelled = true;
   }
 
   #advance(wake: Wake): void {
@@ -97,6 +103,10 @@ export class Task<T> {
       this.#resolve(step.value);
     } else {
       this.#begin(step.value);
+      if (this.#cancelled) {
+        this.#cancelled = false;
+        this.#wake('cancelled');
+      }
     }
   }
 

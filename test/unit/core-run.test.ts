@@ -179,6 +179,20 @@ describe('Task', () => {
     }
   });
 
+  it('ends at its next wait when it is cancelled from within', async () => {
+    const source = new Scripted();
+    const abort = new AbortController();
+    function* abortsOp(): Op<string> {
+      yield* waitOp(source, READABLE, NEVER);
+      abort.abort();
+      return yield* waitOp(source, READABLE, NEVER);
+    }
+    const promise = runAsync(abortsOp(), abort.signal);
+    source.fire();
+    await expect(promise).rejects.toThrow(CancelledError);
+    expect(source.watched).toBe(false);
+  });
+
   it('can be cancelled, once', async () => {
     const source = new Scripted();
     const task = new Task(waitsOp(source, 1));
