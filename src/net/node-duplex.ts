@@ -8,9 +8,6 @@ import type { Address } from './endpoint.ts';
 import { NodePlainEndpoint } from './node-plain.ts';
 
 export class DuplexEndpoint extends NodePlainEndpoint {
-  readonly local: Address;
-  readonly remote: Address;
-
   /**
    * Takes the stream over: from now on nobody else reads or writes it.
    *
@@ -19,10 +16,17 @@ export class DuplexEndpoint extends NodePlainEndpoint {
   constructor(stream: Duplex) {
     requireUsable(stream);
     super(stream);
-    this.local = addressOf(stream, 'local');
-    this.remote = addressOf(stream, 'remote');
     // A stream that its owner has paused does not flow because somebody listens.
     stream.resume();
+  }
+
+  /** Known once the stream is connected, as it may not be yet. */
+  get local(): Address {
+    return addressOf(this.socket, 'local');
+  }
+
+  get remote(): Address {
+    return addressOf(this.socket, 'remote');
   }
 }
 

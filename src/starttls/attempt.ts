@@ -74,7 +74,9 @@ export function* attemptOp(start: Start, settings: AttemptSettings): Op<Attempt>
     const result = yield* negotiateOp(dialect, wire, settings.parties, { ...settings, ...connect });
     done = true;
     const socket = channel instanceof XcallChannel ? channel.socket : -1;
-    return { result, channel, socket, remote, unread: wire.takeUnread() };
+    // A stream may not have been connected before; a socket may have been closed since.
+    const known = remote.host === '' ? remoteOf(channel) : remote;
+    return { result, channel, socket, remote: known, unread: wire.takeUnread() };
   } finally {
     // A bug of an observer, or of ours: the connection is in no state that anybody could use.
     if (!done) yield* channel.closeOp();
