@@ -49,7 +49,7 @@ export function exchangeLines({ from, bytes, secret, bulk }: Exchange, describe:
   return text
     .replace(/\r?\n$/, '')
     .split(/\r?\n/)
-    .map((line) => `${side}${shortened(line)}`);
+    .map((line) => `${side}${shortened(line)}`.trimEnd());
 }
 
 function hex(bytes: Uint8Array): string {

@@ -54,12 +54,19 @@ export function* injectionOp(test: InjectionTest): Op<readonly InjectionReport[]
   if (probe === null) return null;
   const reports: InjectionReport[] = [];
   for (const vector of INJECTION_VECTORS) {
-    reports.push({ vector, result: yield* vectorOp(test, probe, vector) });
+    const { parties } = test.target;
+    const payload = vector === 'half line' ? probe.half(parties) : probe.command(parties);
+    if (payload !== null) reports.push({ vector, result: yield* vectorOp(test, probe, vector, payload) });
   }
   return reports;
 }
 
-function* vectorOp(test: InjectionTest, probe: InjectionProbe, vector: InjectionVector): Op<InjectionResult> {
+function* vectorOp(
+  test: InjectionTest,
+  probe: InjectionProbe,
+  vector: InjectionVector,
+  payload: Uint8Array,
+): Op<InjectionResult> {
   const until = Deadline.after(test.timeout);
   let channel: XcallChannel;
   try {
@@ -69,7 +76,7 @@ function* vectorOp(test: InjectionTest, probe: InjectionProbe, vector: Injection
     throw error;
   }
   const listener = new Listener(probe);
-  const injecting = new InjectingChannel(channel, payloadOf(probe, vector));
+  const injecting = new InjectingChannel(channel, payload);
   const wire = new Wire(injecting, { until, observer: (exchange) => listener.note(exchange) });
   try {
     return yield* outcomeOp(test, probe, vector, wire, injecting, listener);
@@ -91,10 +98,6 @@ const FAULT_RESULTS: Readonly<Record<DialogueFault, InjectionResult>> = {
   malformed: 'unclear',
 };
 
-function payloadOf({ command }: InjectionProbe, vector: InjectionVector): Uint8Array {
-  return vector === 'half line' ? command.subarray(0, command.length - 2) : command;
-}
-
 function* outcomeOp(
   { target, control }: InjectionTest,
   probe: InjectionProbe,
@@ -111,32 +114,32 @@ function* outcomeOp(
   const reply = yield* client.requestOp(wire, parties);
   if (!reply.accepted) return 'refused';
   yield* wire.upgradeOp();
-  const answered = yield* answeredOp(
-    probe,
-    wire,
-    client.renewOp(wire, parties),
-    control !== null && control.length > 0,
-  );
+  const expected = control !== null && control.length > 0;
+  const answer = yield* answerOp(probe, wire, client.renewOp(wire, parties), expected);
   if (listener.heard || (yield* stragglerOp(wire))) return 'executed';
-  if (answered) return 'dropped';
-  return vector === 'half line' ? 'executed' : 'unclear';
+  if (answer === 'as usual') return 'dropped';
+  return answer === 'otherwise' && vector === 'half line' ? 'executed' : 'unclear';
 }
 
-/** Asks inside TLS; false when the answer is not what it was without an injection. */
-function* answeredOp(
+/** How the server answers what is asked inside TLS. */
+type Answer = 'as usual' | 'otherwise' | 'closed';
+
+function* answerOp(
   { ask }: InjectionProbe,
   wire: Wire,
   renewOp: Op<readonly string[] | null>,
   expected: boolean,
-): Op<boolean> {
+): Op<Answer> {
   try {
     const capabilities = yield* renewOp;
-    if (expected && (capabilities === null || capabilities.length === 0)) return false;
-    if (ask === undefined) return true;
+    if (expected && (capabilities === null || capabilities.length === 0)) return 'otherwise';
+    if (ask === undefined) return 'as usual';
     yield* wire.commandOp(ask.command);
-    return ask.answer.test(yield* wire.lineOp());
+    return ask.answer.test(yield* wire.lineOp()) ? 'as usual' : 'otherwise';
   } catch (error) {
-    if (error instanceof DialogueError && (error.fault === 'refused' || error.fault === 'malformed')) return false;
+    if (!(error instanceof DialogueError)) throw error;
+    if (error.fault === 'closed') return 'closed';
+    if (error.fault === 'refused' || error.fault === 'malformed') return 'otherwise';
     throw error;
   }
 }
@@ -163,7 +166,7 @@ class Listener {
 
   note({ from, encrypted, bytes }: Exchange): void {
     if (this.#marker === undefined || from !== 'server' || !encrypted) return;
-    if (Buffer.from(bytes).includes(this.#marker)) this.heard = true;
+    if (Buffer.from(bytes).includes(this.#marker, 0, 'latin1')) this.heard = true;
   }
 }
 
