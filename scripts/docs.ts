@@ -77,7 +77,7 @@ const SECTIONS: Readonly<Record<string, () => string>> = {
   emailxDirectives: directiveTable,
   emailxStatuses: emailxStatusTable,
   emailxLogLevels: logLevelTable,
-  emailxAssumptions: () => assumptionTable('programs.EMAILX.assume.', EMAILX_ASSUMPTIONS),
+  emailxAssumptions: () => assumptionTable('emailx.assume.', EMAILX_ASSUMPTIONS),
 };
 
 /** The text with every generated section replaced: `<!-- generated: NAME -->` to `<!-- end -->`. */

@@ -1,6 +1,6 @@
 /**
  * What the reference marks ASSUMED or UNKNOWN of EMAILX, and what goes beyond the original and is off by default: one
- * named value each, set by the job option `programs.EMAILX.assume`. The README's table is derived from this one.
+ * named value each, set by the job option `emailx.assume`. The README's table is derived from this one.
  */
 import { CTE_QP, EMS_NOBODY, EMS_NOSOCKET } from '../../ashell.def.ts';
 import { type AssumptionTable, boolean, completeAssumptions, integer, oneOf } from '../core/assumption.ts';
@@ -265,7 +265,7 @@ export const EMAILX_ASSUMPTIONS: AssumptionTable<EmailxAssumptions> = {
   },
 };
 
-/** Completes and checks the option `programs.EMAILX.assume`. */
+/** Completes and checks the option `emailx.assume`. */
 export function parseEmailxAssumptions(given: Partial<EmailxAssumptions> = {}): EmailxAssumptions {
-  return completeAssumptions(EMAILX_ASSUMPTIONS, given, 'programs.EMAILX.assume.');
+  return completeAssumptions(EMAILX_ASSUMPTIONS, given, 'emailx.assume.');
 }

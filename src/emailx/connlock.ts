@@ -98,7 +98,7 @@ export function tryConnLock(directory: string): ConnLock | null {
     if (highest > 0 && isHeld(join(directory, `lock.${highest}`))) return null;
     return take(directory, highest + 1);
   } catch (cause) {
-    const remedy = 'set programs.EMAILX.assume.lockDirectory to a directory that all users of the lock can write to';
+    const remedy = 'set emailx.assume.lockDirectory to a directory that all users of the lock can write to';
     throw new EmailxError('lockUnusable', `CONNLOCK: '${directory}' cannot be used (${reasonOf(cause)}): ${remedy}`, {
       cause,
     });

@@ -47,9 +47,9 @@ interface AmosSpec extends Place {
 }
 
 /** The options as a caller writes them. */
-const DEVICES = 'programs.EMAILX.files.devices';
-const ERSATZ = 'programs.EMAILX.files.ersatz';
-const LOGIN = 'programs.EMAILX.files.login';
+const DEVICES = 'emailx.files.devices';
+const ERSATZ = 'emailx.files.ersatz';
+const LOGIN = 'emailx.files.login';
 
 /** Devices and ersatz devices are told apart by the table, not by their form. */
 const DEVICE = '[A-Z][A-Z0-9]{0,9}';

@@ -1,4 +1,4 @@
-/** The job option `programs.EMAILX`, as a caller writes it and as the job keeps it. */
+/** The job option `emailx`, as a caller writes it and as the job keeps it. */
 import { UsageError } from '../core/errors.ts';
 import { type EmailxAssumptions, parseEmailxAssumptions } from './assumptions.ts';
 import { HostFiles, type HostFilesOptions } from './filespec.ts';
@@ -21,7 +21,7 @@ export interface EmailxPolicy {
 const KNOWN: Readonly<Record<keyof EmailxOptions, true>> = { assume: true, files: true, jobName: true };
 
 /** How a caller writes it. */
-const OPTION = 'programs.EMAILX';
+const OPTION = 'emailx';
 
 /** @throws UsageError that names the option and what it may be */
 export function parseEmailxOptions(given: unknown): EmailxPolicy {

@@ -183,7 +183,7 @@ export function chooseMechanism(
     throw new EmailxError(
       'clearAuth',
       `AUTH ${chosen} would show the password, because the connection is not encrypted: use EMF_STARTTLS or EMF_TLS, ` +
-        'or allow it with programs.EMAILX.assume.clearAuth',
+        'or allow it with emailx.assume.clearAuth',
     );
   }
   return chosen;

@@ -95,7 +95,7 @@ describe('the lock', () => {
     const error = refusal(() => tryConnLock(directory));
     expect(error).toMatchObject({ status: 78, refusal: 'lockUnusable' });
     expect(error.message).toContain(`CONNLOCK: '${directory}' cannot be used (${reason}`);
-    expect(error.message).toContain('set programs.EMAILX.assume.lockDirectory');
+    expect(error.message).toContain('set emailx.assume.lockDirectory');
   });
 
   it('is in the temporary directory, or where the site says', () => {

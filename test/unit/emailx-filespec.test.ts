@@ -65,9 +65,9 @@ describe('a filespec', () => {
   it.each([
     [
       'DSK7:A.B[1,4]',
-      "the body 'DSK7:A.B[1,4]' is in DSK7:[1,4], which programs.EMAILX.files.devices lacks; it has DSK0, DSK1, DSK1:[31,3], WEB0",
+      "the body 'DSK7:A.B[1,4]' is in DSK7:[1,4], which emailx.files.devices lacks; it has DSK0, DSK1, DSK1:[31,3], WEB0",
     ],
-    ['WEB0:A.B[1,4]', 'is in WEB0:[1,4], which programs.EMAILX.files.devices lacks'],
+    ['WEB0:A.B[1,4]', 'is in WEB0:[1,4], which emailx.files.devices lacks'],
     ['SYS:A.B[1,4]', 'names an account, but SYS: is one already'],
     ['DSK0:[1,4]A.B[1,4]', 'has two accounts'],
     ['DSK0:A.B[0,4]', 'has an account outside of [1,0] to [999,999]'],
@@ -96,9 +96,9 @@ describe('a filespec', () => {
     expect(locate('my file', {})).toBe(join(process.cwd(), 'my file'));
     expect(locate('README', {})).toBe(join(process.cwd(), 'readme'));
     expect(refusal(() => locate('DSK0:A.B[1,4]', {})).message).toContain('files.devices lacks; it has none');
-    expect(refusal(() => locate('A.B[1,4]', {})).message).toContain('has no device; set programs.EMAILX.files.login');
+    expect(refusal(() => locate('A.B[1,4]', {})).message).toContain('has no device; set emailx.files.login');
     expect(refusal(() => locate('DSK0:A.B', { devices: DEVICES })).message).toContain(
-      'has no [p,pn]; write DSK0:NAME.EXT[p,pn], or set programs.EMAILX.files.login',
+      'has no [p,pn]; write DSK0:NAME.EXT[p,pn], or set emailx.files.login',
     );
   });
 
@@ -188,7 +188,7 @@ describe('the table', () => {
     [{ devices: { DSK0: '/a\0' } }, 'files.devices.DSK0 names no directory'],
     [{ ersatz: { 'SYS:[1,4]': 'DSK0:' } }, "files.ersatz: 'SYS:[1,4]' is a name without [p,pn]"],
     [{ ersatz: { SYS: '/vm' } }, "files.ersatz.SYS: '/vm' is not a device"],
-    [{ login: 'DSK0:[1,4]' }, "files.login: programs.EMAILX.files.devices does not have 'DSK0:[1,4]'"],
+    [{ login: 'DSK0:[1,4]' }, "files.login: emailx.files.devices does not have 'DSK0:[1,4]'"],
     [{ devices: DEVICES, login: 'DSK0' }, "files.login is a device with [p,pn], not 'DSK0'"],
     [{ devices: DEVICES, login: '[1,4]' }, 'files.login'],
   ])('%j is a usage error', (options, message) => {

@@ -53,34 +53,34 @@ describe('assumptions', () => {
   });
 
   it.each<[Record<string, unknown>, string]>([
-    [{ wiat: 5 }, 'programs.EMAILX.assume.wiat is unknown; there are unknownItem, '],
-    [{ toString: 1 }, 'programs.EMAILX.assume.toString is unknown'],
-    [{ wait: 0 }, 'programs.EMAILX.assume.wait cannot be 0: WAIT without the item'],
-    [{ wait: '5' }, 'programs.EMAILX.assume.wait cannot be "5"'],
-    [{ clearAuth: 1 }, 'programs.EMAILX.assume.clearAuth cannot be 1'],
-    [{ filespecCase: 'upper' }, 'programs.EMAILX.assume.filespecCase cannot be "upper"'],
-    [{ xMailer: 'a\r\nBcc: x' }, 'programs.EMAILX.assume.xMailer cannot be'],
-    [{ charset: 'a b' }, 'programs.EMAILX.assume.charset cannot be'],
-    [{ closedSocket: 5 }, 'programs.EMAILX.assume.closedSocket cannot be 5'],
-    [{ missingBody: 550 }, 'programs.EMAILX.assume.missingBody cannot be 550'],
+    [{ wiat: 5 }, 'emailx.assume.wiat is unknown; there are unknownItem, '],
+    [{ toString: 1 }, 'emailx.assume.toString is unknown'],
+    [{ wait: 0 }, 'emailx.assume.wait cannot be 0: WAIT without the item'],
+    [{ wait: '5' }, 'emailx.assume.wait cannot be "5"'],
+    [{ clearAuth: 1 }, 'emailx.assume.clearAuth cannot be 1'],
+    [{ filespecCase: 'upper' }, 'emailx.assume.filespecCase cannot be "upper"'],
+    [{ xMailer: 'a\r\nBcc: x' }, 'emailx.assume.xMailer cannot be'],
+    [{ charset: 'a b' }, 'emailx.assume.charset cannot be'],
+    [{ closedSocket: 5 }, 'emailx.assume.closedSocket cannot be 5'],
+    [{ missingBody: 550 }, 'emailx.assume.missingBody cannot be 550'],
   ])('%j is a usage error', (given, message) => {
     expect(() => parseEmailxAssumptions(given)).toThrow(UsageError);
     expect(() => parseEmailxAssumptions(given)).toThrow(message);
   });
 });
 
-describe('the option programs.EMAILX', () => {
+describe('the option emailx', () => {
   it('has defaults', () => {
     expect(parseEmailxOptions(undefined)).toMatchObject({ jobName: `node-${process.pid}`, assume: { wait: 30 } });
   });
 
   it.each<[unknown, string]>([
-    [7, 'programs.EMAILX is an object of options, not 7'],
-    [{ assume: [] }, 'programs.EMAILX.assume is an object of options, not []'],
-    [{ files: null }, 'programs.EMAILX.files is an object of options, not null'],
-    [{ assumes: {} }, "job option 'programs.EMAILX.assumes' is unknown; there are assume, files, jobName"],
-    [{ jobName: 'a b' }, 'programs.EMAILX.jobName has 1 to 40 characters'],
-    [{ jobName: '' }, 'programs.EMAILX.jobName has 1 to 40 characters'],
+    [7, 'emailx is an object of options, not 7'],
+    [{ assume: [] }, 'emailx.assume is an object of options, not []'],
+    [{ files: null }, 'emailx.files is an object of options, not null'],
+    [{ assumes: {} }, "job option 'emailx.assumes' is unknown; there are assume, files, jobName"],
+    [{ jobName: 'a b' }, 'emailx.jobName has 1 to 40 characters'],
+    [{ jobName: '' }, 'emailx.jobName has 1 to 40 characters'],
   ])('%j is a usage error', (options, message) => {
     expect(() => parseEmailxOptions(options)).toThrow(UsageError);
     expect(() => parseEmailxOptions(options)).toThrow(message);
