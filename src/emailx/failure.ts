@@ -1,11 +1,11 @@
 /** From errors to statuses of EMAILX: the one place (reference emailx §5). */
-import { EMS_BADRESP, EMS_TIMEOUT } from '../../ashell.def.ts';
 import { CancelledError, UsageError } from '../core/errors.ts';
 import { ChannelError } from '../starttls/channel.ts';
 import { DialogueError } from '../starttls/wire.ts';
 import type { Caller, CallResult } from '../tcpx/index.ts';
 import { EmailxError } from './error.ts';
 import { SmtpRefusal } from './smtp-session.ts';
+import { REFUSALS } from './statuses.ts';
 
 /** STATUS of a failure and the reason. What is not one of ours is a bug and is thrown on. */
 export function failureOf(error: unknown, caller: Caller): CallResult {
@@ -16,13 +16,13 @@ export function failureOf(error: unknown, caller: Caller): CallResult {
     const text = error.message;
     switch (error.fault) {
       case 'timeout':
-        return { status: EMS_TIMEOUT, origin: 'tcpx', text };
+        return { status: REFUSALS.responseTimeout.status, origin: 'tcpx', text };
       case 'closed':
         return { status: caller.errnoStatus('ECONNRESET'), origin: 'errno', text };
       case 'injected':
         return { status: caller.errnoStatus('EBADMSG'), origin: 'errno', text };
       default:
-        return { status: EMS_BADRESP, origin: 'tcpx', text };
+        return { status: REFUSALS.badResponse.status, origin: 'tcpx', text };
     }
   }
   if (error instanceof CancelledError) {

@@ -7,7 +7,7 @@ import { reasonOf } from '../core/reason.ts';
 import { EmailxError } from './error.ts';
 import type { EmailxPolicy } from './options.ts';
 import { Redactor } from './redactor.ts';
-import type { EmailxSettings } from './settings.ts';
+import type { LogSettings } from './settings.ts';
 
 /** What each level adds. The README's table is derived from this one. */
 export const LOG_LEVELS = [
@@ -187,7 +187,7 @@ export class MailLog {
 /**
  * The log that the settings of a call ask for; a silent one without LOGFILE. Nothing is opened before the first entry.
  */
-export function openLog(log: EmailxSettings['log'], policy: EmailxPolicy, redactor: Redactor): MailLog {
+export function openLog(log: LogSettings, policy: EmailxPolicy, redactor: Redactor): MailLog {
   const { jobName, files } = policy;
   const options = { level: log.level, jobName, redactor };
   if (log.file === '' || log.level === 0) return new MailLog({ ...options, path: '' });

@@ -35,8 +35,7 @@ import { buildMessage, type Message } from './message.ts';
 import { type EmailxPolicy, parseEmailxOptions } from './options.ts';
 import { messagePayload } from './payload.ts';
 import { Redactor } from './redactor.ts';
-import type { MechanismName } from './sasl.ts';
-import { type ConnectionSettings, type EmailxSettings, mergeSettings } from './settings.ts';
+import { type ConnectionSettings, type EmailxSettings, logSettings, mergeSettings } from './settings.ts';
 import { openSessionOp, quitOp, resetOp, SmtpRefusal } from './smtp-session.ts';
 import { newProgress, type Progress, transactOp } from './transaction.ts';
 
@@ -169,6 +168,10 @@ class EmailxCall {
       cfgfile === ''
         ? { items: NO_CONFIG, ignored: [] }
         : readConfig(files.locate(cfgfile, 'configMissing', 'the configuration file'), assume.unknownItem);
+    // Opened ahead of everything that may be refused from here on.
+    const log = openLog(logSettings(config.items, assume), this.#policy, this.#redactor);
+    this.#log = log;
+    for (const { line, item } of config.ignored) log.step(`${cfgfile} line ${line}: there is no item ${item}; ignored`);
     const argument = (at: number) => textOf(this.#args[at]);
     const settings = mergeSettings(
       {
@@ -184,9 +187,6 @@ class EmailxCall {
       assume,
     );
     this.#redactor.add(settings.connection?.credentials?.password.reveal() ?? '');
-    const log = openLog(settings.log, this.#policy, this.#redactor);
-    this.#log = log;
-    for (const { line, item } of config.ignored) log.step(`${cfgfile} line ${line}: there is no item ${item}; ignored`);
     return settings;
   }
 
@@ -238,7 +238,7 @@ class EmailxCall {
         credentials === null
           ? null
           : {
-              mechanism: credentials.mode.toUpperCase() as MechanismName | 'AUTO',
+              mechanism: credentials.mode,
               credentials: { username: credentials.username, password: credentials.password.reveal() },
             };
       const smtp = yield* openSessionOp(wire, {

@@ -58,8 +58,6 @@ export interface EmailxSettings {
   readonly wait: number;
   /** The same for the reply to the end of the data. */
   readonly finalWait: number;
-  /** The filespec of the log, blank for none, and its level from 0 to 5. */
-  readonly log: { readonly file: string; readonly level: number };
   /** Filespec or text, blank for none. */
   readonly signature: string;
   /** The address of a Reply-To line; blank for none. */
@@ -69,6 +67,13 @@ export interface EmailxSettings {
   readonly domain: string;
   readonly redirect: string;
   readonly addBcc: readonly string[];
+}
+
+export interface LogSettings {
+  /** A filespec; blank for no log. */
+  readonly file: string;
+  /** 0 to 5. */
+  readonly level: number;
 }
 
 const DEFAULT_PORT = 25;
@@ -91,7 +96,6 @@ export function mergeSettings(call: CallSettings, items: ConfigItems, assume: Em
     connection: opensSession(call.opflags) ? connectionOf(call, items, assume) : null,
     wait,
     finalWait: Math.max(wait, assume.finalWait * 1000),
-    log: logSettings(items, assume),
     signature: given(call.signature, items.signature),
     replyTo: items.replyTo,
     sender: given(call.from, items.returnAddress),
@@ -102,7 +106,7 @@ export function mergeSettings(call: CallSettings, items: ConfigItems, assume: Em
 }
 
 /** The log of a configuration: wanted before the rest, so that it can tell why the rest was refused. */
-export function logSettings(items: ConfigItems, assume: EmailxAssumptions): EmailxSettings['log'] {
+export function logSettings(items: ConfigItems, assume: EmailxAssumptions): LogSettings {
   const level = items.logFile === '' ? 0 : (items.logLevel ?? assume.logLevel);
   return Object.freeze({ file: items.logFile, level });
 }

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { F } from 'tcpx';
-import { EMF_CLOSEONLY, EMF_OPENONLY, EMF_TLS, EMS_BADCFG, EMS_BADRESP, EMS_TIMEOUT } from 'tcpx/ashell.def';
+import {
+  EMF_CLOSEONLY,
+  EMF_OPENONLY,
+  EMF_TLS,
+  EMS_BADCFG,
+  EMS_BADRESP,
+  EMS_NOSOCKET,
+  EMS_TIMEOUT,
+} from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors } from '../support/conformance.ts';
 import { tempDir } from '../support/peer.ts';
@@ -162,6 +170,13 @@ behaviour({ ids: ['MAIL-LOG'], title: 'level 2 has a line per message' }, async 
   expect(readFileSync(log, 'latin1')).toMatch(
     /message from <me@example.com> to ann@example.com: status 0 2.0.0 taken\n$/,
   );
+});
+
+behaviour({ ids: ['MAIL-LOG'], title: 'a setting that is refused is logged' }, async (bench) => {
+  const log = join(tempDir('tcpx-emailx-'), 'mail.log');
+  const cfgfile = file('emailx.cfg', `LOGFILE = ${log}\n`);
+  expect((await mail(bench, { cfgfile, server: 'no server' })).status).toBe(EMS_NOSOCKET);
+  expect(readFileSync(log, 'latin1')).toMatch(/ error 76: the server 'no server' is no host name or address/);
 });
 
 behaviour({ ids: ['MAIL-CONNLOCK'], title: 'one session at a time' }, async (bench) => {

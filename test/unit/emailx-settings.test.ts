@@ -16,6 +16,7 @@ import { sealPassword, toDecimal } from '../../src/emailx/pwcrypt.ts';
 import {
   type CallSettings,
   type ConnectionSettings,
+  logSettings,
   mergeSettings,
   opensSession,
   parseServer,
@@ -112,7 +113,6 @@ describe('precedence', () => {
       },
       wait: 30_000,
       finalWait: 600_000,
-      log: { file: '', level: 0 },
       signature: '',
       replyTo: '',
       sender: '',
@@ -120,7 +120,7 @@ describe('precedence', () => {
       redirect: '',
       addBcc: [],
     });
-    for (const object of [settings, settings.connection, settings.connection?.server, settings.log]) {
+    for (const object of [settings, settings.connection, settings.connection?.server]) {
       expect(Object.isFrozen(object)).toBe(true);
     }
   });
@@ -326,7 +326,7 @@ describe('times and the log', () => {
     ['off', 'LOGFILE=a.log\nLOGLVL=0', {}, { file: 'a.log', level: 0 }],
     ['another default', 'LOGFILE=a.log', { logLevel: 3 }, { file: 'a.log', level: 3 }],
   ])('log: %s', (_what, config, assume, log) => {
-    expect(merge({ config, assume }).log).toEqual(log);
+    expect(logSettings(items(config), parseEmailxAssumptions(assume))).toEqual(log);
   });
 });
 
