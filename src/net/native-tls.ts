@@ -1,7 +1,6 @@
 /**
- * TLS through GnuTLS on a native socket. GnuTLS owns the descriptor; there are no callbacks.
+ * TLS through GnuTLS on a native socket: handshake and records. GnuTLS owns the descriptor; there are no callbacks.
  */
-import { isIP } from 'node:net';
 import { ByteQueue } from '../core/byte-queue.ts';
 import { Deadline } from '../core/deadline.ts';
 import { TlsError } from '../core/errors.ts';
@@ -9,40 +8,27 @@ import { type Op, READABLE, waitOp } from '../core/op.ts';
 import {
   GNUTLS_A_NO_RENEGOTIATION,
   GNUTLS_AL_WARNING,
-  GNUTLS_CERT_REQUEST,
-  GNUTLS_CERT_REQUIRE,
-  GNUTLS_CLIENT,
-  GNUTLS_CRD_CERTIFICATE,
-  GNUTLS_NAME_DNS,
-  GNUTLS_NO_SIGNAL,
-  GNUTLS_NONBLOCK,
-  GNUTLS_SERVER,
   GNUTLS_SHUT_WR,
   type Gnutls,
   loadGnutls,
 } from '../native/gnutls.ts';
-import { type Libc, loadLibc, MSG_DONTWAIT, MSG_PEEK, type Pointer, SHUT_RD, SHUT_WR } from '../native/libc.ts';
+import { type Libc, loadLibc, MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_WR } from '../native/libc.ts';
 import { plaintextText } from '../tls/codes.ts';
 import { alertText, GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
-import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
-import { BesideSessions, type KeptSession, type SessionSource } from '../tls/session-cache.ts';
-import { requireOwnCertificate, type TlsSettings } from '../tls/settings.ts';
-import { VerifyError } from '../tls/verify-error.ts';
+import type { TlsInfo } from '../tls/info.ts';
+import { BesideSessions, type SessionSource } from '../tls/session-cache.ts';
 import {
   type Address,
   type Direction,
   type Probe,
   type TlsEndpoint,
-  type TlsRole,
   type TlsStart,
   type Transfer,
   WANT_READ,
   WANT_WRITE,
 } from './endpoint.ts';
-import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
-import { isResumable, negotiated, peerChain, requestedName, resumptionData } from './gnutls-facts.ts';
 import { withGnutlsLog } from './gnutls-log.ts';
-import { VerifyRequest, verifyReasons } from './gnutls-verify.ts';
+import { GnutlsSession } from './gnutls-session.ts';
 import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
 import { type NativeEndpoint, nativeFits, type OwnedFd } from './native.ts';
 import { eventsOf } from './ops.ts';
@@ -63,22 +49,12 @@ export class GnutlsEndpoint implements TlsEndpoint {
   readonly #gnutls: Gnutls = loadGnutls();
   readonly #libc: Libc = loadLibc();
   readonly #plain: NativeEndpoint;
-  readonly #settings: TlsSettings;
-  readonly #role: TlsRole;
   /** Takes GnuTLS's own log of what this session does; null when nobody traces. */
   readonly #log: ((line: string) => void) | null;
-  /** The name to verify and to send by SNI; empty on a server. */
-  readonly #host: string;
-  readonly #sessions: SessionSource;
-  readonly besides: SessionSource = new BesideSessions(() => this.#resumable());
-  #session: Pointer;
-  /** The session that this client asks to resume. */
-  #offered: KeptSession | undefined;
-  readonly #request: VerifyRequest;
+  readonly #session: GnutlsSession;
+  readonly besides: SessionSource = new BesideSessions(() => (this.#isSound() ? this.#session.resumable() : undefined));
   #secure = false;
   #info: TlsInfo | null = null;
-  /** Whether a full handshake that succeeds has verified the peer: it need not be done twice. */
-  #verified = false;
   /** A record that GnuTLS holds and the kernel has not taken yet. */
   #unsent = false;
   #ended = false;
@@ -87,69 +63,10 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #failure: Error | null = null;
   #recordSize = RECORD;
 
-  constructor(plain: NativeEndpoint, { settings, role, host, priority, log, sessions }: TlsStart) {
+  constructor(plain: NativeEndpoint, start: TlsStart) {
     this.#plain = plain;
-    this.#settings = settings;
-    this.#role = role;
-    this.#log = log;
-    this.#host = role === 'client' ? (settings.servername ?? host) : '';
-    const effective = priority === '' ? settings.priority : priority;
-    this.#sessions = sessions ?? settings.sessions.of(`${host}:${plain.remote.port} ${this.#host} ${effective}`);
-    const credentials = credentialsOf(settings);
-    const parsed = parsedPriority(effective);
-    const out = new BigUint64Array(1);
-    const flags = (role === 'client' ? GNUTLS_CLIENT : GNUTLS_SERVER) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL;
-    this.#check(this.#gnutls.gnutls_init(out, flags));
-    this.#session = Number(out[0]);
-    this.#request = new VerifyRequest(this.#gnutls, role === 'client' ? 'server' : 'client', this.#host);
-    try {
-      this.#check(this.#gnutls.gnutls_priority_set(this.#session, parsed));
-      this.#check(this.#gnutls.gnutls_credentials_set(this.#session, GNUTLS_CRD_CERTIFICATE, credentials.address));
-      if (role === 'client') this.#setUpClient();
-      else this.#setUpServer(credentials.ticketKey());
-      if (settings.alpn.length > 0) {
-        const names = settings.alpn.map((name) => Buffer.from(name, 'latin1'));
-        // RFC 7301 §3.2: a server without a protocol in common refuses the session.
-        const mandatory = role === 'server' ? 1 : 0;
-        const datums = names.map((data) => ({ data, size: data.length }));
-        this.#check(this.#gnutls.gnutls_alpn_set_protocols(this.#session, datums, datums.length, mandatory));
-      }
-      this.#gnutls.gnutls_transport_set_int2(this.#session, plain.fd, plain.fd);
-    } catch (error) {
-      this.#release();
-      throw error;
-    }
-  }
-
-  #setUpClient(): void {
-    const gnutls = this.#gnutls;
-    if (isIP(this.#host) === 0) {
-      this.#check(
-        gnutls.gnutls_server_name_set(this.#session, GNUTLS_NAME_DNS, this.#host, Buffer.byteLength(this.#host)),
-      );
-    }
-    if (this.#settings.verify === 'full') this.#enforceVerify();
-    if (!this.#settings.resume) return;
-    this.#offered = this.#sessions.take();
-    if (this.#offered === undefined) return;
-    const { data } = this.#offered;
-    // A session that the library does not want any more is simply not resumed.
-    gnutls.gnutls_session_set_data(this.#session, data, data.length);
-  }
-
-  #setUpServer(ticketKey: BigUint64Array): void {
-    const { clientAuth, resume, verify } = this.#settings;
-    requireOwnCertificate(this.#settings);
-    if (resume) this.#check(this.#gnutls.gnutls_session_ticket_enable_server(this.#session, ticketKey));
-    if (clientAuth === 'none') return;
-    const request = clientAuth === 'require' ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST;
-    this.#gnutls.gnutls_certificate_server_set_request(this.#session, request);
-    if (clientAuth === 'require' && verify === 'full') this.#enforceVerify();
-  }
-
-  #enforceVerify(): void {
-    this.#request.enforce(this.#session);
-    this.#verified = true;
+    this.#log = start.log;
+    this.#session = new GnutlsSession(plain, start);
   }
 
   get fd(): number {
@@ -172,7 +89,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
     if (!this.#secure) throw new Error('the handshake is not complete');
     if (this.#info === null) {
       if (this.#destroyed) throw new Error('the session is gone');
-      this.#info = this.#describe();
+      this.#info = this.#session.describe();
     }
     return this.#info;
   }
@@ -187,19 +104,17 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   handshake(): Transfer {
     for (;;) {
-      const code = this.#logged(() => this.#gnutls.gnutls_handshake(this.#session));
+      const code = this.#logged(() => this.#gnutls.gnutls_handshake(this.#session.address));
       if (code === 0) break;
       if (code === E_AGAIN || code === E_INTERRUPTED) return this.#want();
       if (this.#gnutls.gnutls_error_is_fatal(code) !== 0) throw this.#handshakeError(code);
     }
-    this.#recordSize = this.#gnutls.gnutls_record_get_max_size(this.#session);
+    this.#recordSize = this.#gnutls.gnutls_record_get_max_size(this.#session.address);
     this.#secure = true;
     // A server decides by the facts about a certificate that it only requested. A client's wait until somebody asks: they
     // cost half as much as the handshake.
-    if (this.#role === 'server') this.#info = this.#describe();
-    if (this.#offered !== undefined && this.tls.resumed && this.tls.version === 'TLSv1.2') {
-      this.#sessions.put(this.#offered);
-    }
+    if (this.#session.role === 'server') this.#info = this.#session.describe();
+    this.#session.keepOffered(() => this.tls);
     return 0;
   }
 
@@ -209,26 +124,24 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   #want(): Transfer {
-    return this.#gnutls.gnutls_record_get_direction(this.#session) === 1 ? WANT_WRITE : WANT_READ;
+    return this.#gnutls.gnutls_record_get_direction(this.#session.address) === 1 ? WANT_WRITE : WANT_READ;
   }
 
   #handshakeError(met: number): TlsError {
     const code = this.#isCut(met) ? GNUTLS_E.PREMATURE_TERMINATION.code : met;
     // The peer learns why, as OpenSSL does by itself.
-    this.#gnutls.gnutls_alert_send_appropriate(this.#session, code);
+    this.#gnutls.gnutls_alert_send_appropriate(this.#session.address, code);
     if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code) {
-      const bits = this.#gnutls.gnutls_session_get_verify_cert_status(this.#session);
-      const chain = peerChain(this.#gnutls, this.#session);
-      return new VerifyError(verifyReasons(bits, chain), chain, this.#host);
+      return this.#session.refusal();
     }
     const text = this.#describeError(code);
     if (code !== GNUTLS_E.UNEXPECTED_PACKET.code) return new TlsError(code, text);
-    return new TlsError(code, `${text}: ${plaintextText('handshake', this.#role)}`);
+    return new TlsError(code, `${text}: ${plaintextText('handshake', this.#session.role)}`);
   }
 
   #describeError(code: number): string {
     if (code === GNUTLS_E.FATAL_ALERT_RECEIVED.code || code === GNUTLS_E.WARNING_ALERT_RECEIVED.code) {
-      return alertText(this.#gnutls.gnutls_alert_get(this.#session));
+      return alertText(this.#gnutls.gnutls_alert_get(this.#session.address));
     }
     return gnutlsErrorText(code);
   }
@@ -262,8 +175,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
     for (;;) {
       const count =
         this.#log === null
-          ? this.#gnutls.gnutls_record_recv(this.#session, into, into.length)
-          : this.#logged(() => this.#gnutls.gnutls_record_recv(this.#session, into, into.length));
+          ? this.#gnutls.gnutls_record_recv(this.#session.address, into, into.length)
+          : this.#logged(() => this.#gnutls.gnutls_record_recv(this.#session.address, into, into.length));
       if (count > 0) return count;
       if (count === 0) {
         this.#ended = true;
@@ -272,7 +185,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
       if (count === E_AGAIN || count === E_INTERRUPTED) return this.#want();
       if (count === GNUTLS_E.REHANDSHAKE.code) {
         // RFC 5246 §7.2.2: a renegotiation is declined, the session goes on.
-        this.#gnutls.gnutls_alert_send(this.#session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+        this.#gnutls.gnutls_alert_send(this.#session.address, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
         continue;
       }
       if (this.#gnutls.gnutls_error_is_fatal(count) === 0) continue;
@@ -305,8 +218,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
     const length = Math.min(from.length, this.#recordSize);
     const count =
       this.#log === null
-        ? this.#gnutls.gnutls_record_send(this.#session, from, length)
-        : this.#logged(() => this.#gnutls.gnutls_record_send(this.#session, from, length));
+        ? this.#gnutls.gnutls_record_send(this.#session.address, from, length)
+        : this.#logged(() => this.#gnutls.gnutls_record_send(this.#session.address, from, length));
     if (count >= 0) return count;
     if (count === E_AGAIN || count === E_INTERRUPTED) {
       // GnuTLS has sealed the record and sends the rest of it later: these bytes are taken.
@@ -320,7 +233,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
   /** Sends what is left of the last record. Returns 0 or WANT_WRITE. */
   #flush(): Transfer {
     if (!this.#unsent) return 0;
-    const count = this.#gnutls.gnutls_record_send(this.#session, null, 0);
+    const count = this.#gnutls.gnutls_record_send(this.#session.address, null, 0);
     if (count === E_AGAIN || count === E_INTERRUPTED) return WANT_WRITE;
     this.#unsent = false;
     if (count >= 0) return 0;
@@ -346,7 +259,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
   probe(): Probe {
     if (this.#unsent && this.#failure === null) this.#flush();
     if (this.readAhead.length === 0 && !this.#ended && this.#failure === null) {
-      if (!this.owned.mayBeReadable() && this.#gnutls.gnutls_record_check_pending(this.#session) === 0) return 'idle';
+      if (!this.owned.mayBeReadable() && this.#gnutls.gnutls_record_check_pending(this.#session.address) === 0)
+        return 'idle';
       this.#fill();
       if (this.readAhead.length === 0 && !this.#ended && this.#failure === null) this.owned.foundIdle();
     }
@@ -369,7 +283,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
   shutdown(direction: Direction): Transfer {
     if (direction !== 'receive' && !this.#byeSent) {
       if (this.#flush() !== 0) return WANT_WRITE;
-      const code = this.#logged(() => this.#gnutls.gnutls_bye(this.#session, GNUTLS_SHUT_WR));
+      const code = this.#logged(() => this.#gnutls.gnutls_bye(this.#session.address, GNUTLS_SHUT_WR));
       if (code === E_AGAIN || code === E_INTERRUPTED) return WANT_WRITE;
       this.#byeSent = true;
       this.#libc.shutdown(this.fd, SHUT_WR);
@@ -399,55 +313,13 @@ export class GnutlsEndpoint implements TlsEndpoint {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    const session = this.#resumable();
-    if (session !== undefined) this.#sessions.put(session);
-    this.#release();
+    if (this.#isSound()) this.#session.keep();
+    this.#session.free();
     this.#plain.destroy();
   }
 
-  /** The session for another connection of this client; undefined while the server has given none. */
-  #resumable(): KeptSession | undefined {
-    if (this.#role !== 'client' || !this.#settings.resume || !this.#secure || this.#failure !== null) return undefined;
-    if (this.#session === 0 || !isResumable(this.#gnutls, this.#session)) return undefined;
-    const data = resumptionData(this.#gnutls, this.#session);
-    return data === null ? undefined : { data };
-  }
-
-  #release(): void {
-    this.#gnutls.gnutls_deinit(this.#session);
-    this.#session = 0;
-    this.#request.free();
-  }
-
-  #check(code: number): void {
-    if (code < 0) throw new TlsError(code, gnutlsErrorText(code));
-  }
-
-  #describe(): TlsInfo {
-    const chain = peerChain(this.#gnutls, this.#session);
-    const sent = isIP(this.#host) === 0 ? this.#host : null;
-    return {
-      engine: 'gnutls',
-      role: this.#role,
-      ...negotiated(this.#gnutls, this.#session),
-      servername: this.#role === 'server' ? requestedName(this.#gnutls, this.#session) : sent,
-      verify: this.#verifyResult(chain),
-      peer: describePeer(chain),
-    };
-  }
-
-  #verifyResult(chain: readonly Uint8Array[]): VerifyResult {
-    if (chain.length === 0) return { result: 'unchecked', reasons: [] };
-    if (this.#verified && this.#gnutls.gnutls_session_is_resumed(this.#session) === 0) {
-      return { result: 'verified', reasons: [] };
-    }
-    const reasons = this.#request.check(this.#session, chain);
-    if (reasons.length === 0) return { result: 'verified', reasons };
-    if (this.#role === 'server' && this.#settings.verify === 'full') {
-      // A certificate that was only requested is checked here; a required one already was, during the handshake.
-      this.#gnutls.gnutls_alert_send_appropriate(this.#session, GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code);
-      throw new VerifyError(reasons, chain, '');
-    }
-    return { result: 'unchecked', reasons };
+  /** Whether the session can be resumed as far as this side knows. */
+  #isSound(): boolean {
+    return this.#secure && this.#failure === null;
   }
 }
