@@ -53,11 +53,10 @@ function isLocalhost(host: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost');
 }
 
-function hints(): Uint8Array {
-  const bytes = new Uint8Array(ADDRINFO_SIZE);
-  new DataView(bytes.buffer).setInt32(8, SOCK_STREAM, true);
-  return bytes;
-}
+/** Where getaddrinfo(3) puts the address of its answer. */
+const answer = new BigUint64Array(1);
+const HINTS = new Uint8Array(ADDRINFO_SIZE);
+HINTS[8] = SOCK_STREAM;
 
 class BlockingLookup implements SyncLookup {
   addresses: readonly ResolvedAddress[] | null = null;
@@ -70,9 +69,8 @@ class BlockingLookup implements SyncLookup {
 
   wait(): Wake {
     const libc = loadLibc();
-    const result = new BigUint64Array(1);
-    const code = libc.getaddrinfo(this.#host, null, hints(), result);
-    if (code === 0) this.addresses = takeAddresses(libc, result[0] ?? 0n);
+    const code = libc.getaddrinfo(this.#host, null, HINTS, answer);
+    if (code === 0) this.addresses = takeAddresses(libc, answer[0] ?? 0n);
     else this.failure = lookupError(this.#host, code);
     return 'ready';
   }
@@ -100,7 +98,7 @@ class ThreadLookup implements SyncLookup {
     const view = new DataView(image.buffer);
     view.setBigUint64(0, base + BigInt(GAICB_SIZE + ADDRINFO_SIZE), true);
     view.setBigUint64(16, base + BigInt(GAICB_SIZE), true);
-    image.set(hints(), GAICB_SIZE);
+    image.set(HINTS, GAICB_SIZE);
     image.set(name, GAICB_SIZE + ADDRINFO_SIZE);
     this.#libc.memcpy(this.#block, image, image.length);
     this.#request = base;
@@ -165,12 +163,13 @@ function lookupError(host: string, code: number): IoError {
   return new IoError('ENOENT', `name ${host} (getaddrinfo ${code})`);
 }
 
+const info = new Uint8Array(ADDRINFO_SIZE);
+const view = new DataView(info.buffer);
+const sockaddr = new Uint8Array(SOCKADDR_SIZE);
+
 /** Reads a list of struct addrinfo and frees it. */
 function takeAddresses(libc: Libc, list: bigint): ResolvedAddress[] {
   const found: ResolvedAddress[] = [];
-  const info = new Uint8Array(ADDRINFO_SIZE);
-  const view = new DataView(info.buffer);
-  const sockaddr = new Uint8Array(SOCKADDR_SIZE);
   for (let at = list; at !== 0n; at = view.getBigUint64(40, true)) {
     libc.memcpy(info, at, ADDRINFO_SIZE);
     const family = view.getInt32(4, true);

@@ -9,6 +9,11 @@ import { IoError } from '../core/errors.ts';
 import { AF_INET, AF_INET6 } from './libc.ts';
 
 export const SOCKADDR_SIZE = 28;
+const SOCKADDR_IN_SIZE = 16;
+
+/** Where addresses are put together and taken apart: a view of their own for each would cost more than the rest. */
+const scratch = new Uint8Array(SOCKADDR_SIZE);
+const view = new DataView(scratch.buffer);
 
 /**
  * Encodes an IP literal and a port. An IPv6 literal may carry a numeric zone (`fe80::1%2`).
@@ -16,54 +21,73 @@ export const SOCKADDR_SIZE = 28;
  * @throws IoError EAFNOSUPPORT when `host` is not an IP literal
  */
 export function encodeSockaddr(host: string, port: number): Uint8Array {
+  scratch.fill(0);
+  view.setUint16(2, port);
   if (isIPv4(host)) {
-    const bytes = new Uint8Array(16);
-    const view = new DataView(bytes.buffer);
     view.setUint16(0, AF_INET, true);
-    view.setUint16(2, port);
-    bytes.set(host.split('.').map(Number), 4);
-    return bytes;
+    setDotted(host);
+    return scratch.slice(0, SOCKADDR_IN_SIZE);
   }
   if (!isIPv6(host)) throw new IoError('EAFNOSUPPORT', `address ${host}`);
   const [literal = '', zone] = host.split('%');
-  const bytes = new Uint8Array(SOCKADDR_SIZE);
-  const view = new DataView(bytes.buffer);
   view.setUint16(0, AF_INET6, true);
-  view.setUint16(2, port);
   ipv6Groups(literal).forEach((group, index) => {
     view.setUint16(8 + 2 * index, group);
   });
   if (zone !== undefined && /^\d+$/.test(zone)) view.setUint32(24, Number(zone), true);
-  return bytes;
+  return scratch.slice();
 }
 
-/** The literal and port of an address that the kernel filled in. */
+/** The literal and port of an address of at most {@link SOCKADDR_SIZE} bytes. */
 export function decodeSockaddr(bytes: Uint8Array): { host: string; port: number } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  scratch.set(bytes);
   const family = view.getUint16(0, true);
   const port = view.getUint16(2);
-  if (family === AF_INET) return { host: bytes.subarray(4, 8).join('.'), port };
+  if (family === AF_INET) return { host: dotted(4), port };
   if (family !== AF_INET6) return { host: '', port: 0 };
   const groups = Array.from({ length: 8 }, (_, index) => view.getUint16(8 + 2 * index));
   const scope = view.getUint32(24, true);
   const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  const host = mapped ? bytes.subarray(20, 24).join('.') : ipv6Text(groups);
+  const host = mapped ? dotted(20) : ipv6Text(groups);
   return { host: scope === 0 ? host : `${host}%${scope}`, port };
+}
+
+/** Puts an IPv4 literal into the address in hand. */
+function setDotted(literal: string): void {
+  let at = 4;
+  let value = 0;
+  for (let index = 0; index < literal.length; index += 1) {
+    const digit = literal.charCodeAt(index) - ZERO;
+    if (digit >= 0) value = 10 * value + digit;
+    else {
+      scratch[at] = value;
+      at += 1;
+      value = 0;
+    }
+  }
+  scratch[at] = value;
+}
+/** The digit 0; the dot lies below it. */
+const ZERO = 48;
+
+/** Four bytes of the address in hand as IPv4 is written. */
+function dotted(at: number): string {
+  return `${scratch[at]}.${scratch[at + 1]}.${scratch[at + 2]}.${scratch[at + 3]}`;
 }
 
 /** The eight groups of a literal that node:net has accepted, `::` and a dotted tail included. */
 function ipv6Groups(literal: string): number[] {
-  const dotted = literal.lastIndexOf(':') + 1;
+  const tail = literal.lastIndexOf(':') + 1;
   let text = literal;
   if (literal.includes('.')) {
-    const [a = 0, b = 0, c = 0, d = 0] = literal.slice(dotted).split('.').map(Number);
-    text = `${literal.slice(0, dotted)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+    const [a = 0, b = 0, c = 0, d = 0] = literal.slice(tail).split('.').map(Number);
+    text = `${literal.slice(0, tail)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
   }
   const [left = '', right] = text.split('::');
   const parse = (part: string) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)));
   const head = parse(left);
-  const tail = right === undefined ? [] : parse(right);
-  return [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
+  const rest = right === undefined ? [] : parse(right);
+  return [...head, ...new Array<number>(8 - head.length - rest.length).fill(0), ...rest];
 }
 
 /** RFC 5952: the longest run of zero groups, of two or more, becomes `::`. */

@@ -100,7 +100,7 @@ export function* connectInTurnOp(
   beginSync?: (host: string) => SyncLookup,
 ): Op<PlainEndpoint> {
   const addresses = yield* resolveOp(host, until, beginSync);
-  let failure = new IoError('ENOENT', `name ${host}`);
+  let failure: IoError | null = null;
   for (const [index, { address, family }] of addresses.entries()) {
     const share = until.isFinite ? until.atMost(until.remaining() / (addresses.length - index)) : until;
     try {
@@ -110,5 +110,5 @@ export function* connectInTurnOp(
       failure = error;
     }
   }
-  throw failure;
+  throw failure ?? new IoError('ENOENT', `name ${host}`);
 }

@@ -48,6 +48,10 @@ import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
 const NO_BYTES = new Uint8Array(0);
 const scratchInt = new Int32Array(1);
 const scratchLength = new Int32Array(1);
+/** Memory that C has seen before: showing it a small new array costs more than copying into this one. */
+const scratchAddress = new Uint8Array(SOCKADDR_SIZE);
+/** struct pollfd: fd int | events short | revents short. */
+const pollFd = new Int32Array(2);
 const peekByte = new Uint8Array(1);
 
 /** A descriptor with exactly one owner, and its place in the thread's epoll set once it has one. */
@@ -111,9 +115,12 @@ export class NativeEndpoint implements PlainEndpoint {
   #failure: IoError | null = null;
   #local: Address | null = null;
   #remote: Address | null = null;
+  /** Where it was connected to, undecoded; null where only the kernel knows. */
+  readonly #peer: Uint8Array | null;
 
-  constructor(owned: OwnedFd) {
+  constructor(owned: OwnedFd, peer: Uint8Array | null = null) {
     this.owned = owned;
+    this.#peer = peer;
   }
 
   get fd(): number {
@@ -126,7 +133,7 @@ export class NativeEndpoint implements PlainEndpoint {
   }
 
   get remote(): Address {
-    this.#remote ??= nameOf(this.fd, 'getpeername');
+    this.#remote ??= this.#peer === null ? nameOf(this.fd, 'getpeername') : decodeSockaddr(this.#peer);
     return this.#remote;
   }
 
@@ -224,8 +231,16 @@ function nameOf(fd: number, call: 'getsockname' | 'getpeername'): Address {
   return loadLibc()[call](fd, address, length) < 0 ? { host: '', port: 0 } : decodeSockaddr(address);
 }
 
+/** The events of poll(2) that are there now; 0 for none. */
+export function polled(fd: number, events: number): number {
+  pollFd[0] = fd;
+  pollFd[1] = events;
+  return loadLibc().poll(pollFd, 1, 0) > 0 ? (pollFd[1] ?? 0) >> 16 : 0;
+}
+
 function setOption(fd: number, level: number, name: number, value: number): void {
-  loadLibc().setsockopt(fd, level, name, new Int32Array([value]), 4);
+  scratchInt[0] = value;
+  loadLibc().setsockopt(fd, level, name, scratchInt, 4);
 }
 
 function openSocket(family: 4 | 6): OwnedFd {
@@ -267,7 +282,7 @@ export class NativeListener implements Listener {
 
   pending(): boolean {
     if (!this.owned.mayBeReadable()) return false;
-    if (loadLibc().poll(new Int32Array([this.fd, READABLE]), 1, 0) > 0) return true;
+    if (polled(this.fd, READABLE) !== 0) return true;
     this.owned.foundIdle();
     return false;
   }
@@ -285,7 +300,8 @@ export function* connectNativeOp(address: string, family: 4 | 6, port: number, u
   try {
     setOption(owned.fd, IPPROTO_TCP, TCP_NODELAY, 1);
     const sockaddr = encodeSockaddr(address, port);
-    if (loadLibc().connect(owned.fd, sockaddr, sockaddr.length) < 0) {
+    scratchAddress.set(sockaddr);
+    if (loadLibc().connect(owned.fd, scratchAddress, sockaddr.length) < 0) {
       const name = lastErrno();
       if (name !== 'EINPROGRESS' && name !== 'EINTR') throw new IoError(name, what);
       while (!established(owned.fd, what)) {
@@ -293,7 +309,7 @@ export function* connectNativeOp(address: string, family: 4 | 6, port: number, u
       }
     }
     connected = true;
-    return new NativeEndpoint(owned);
+    return new NativeEndpoint(owned, sockaddr);
   } finally {
     if (!connected) owned.close();
   }
@@ -301,10 +317,12 @@ export function* connectNativeOp(address: string, family: 4 | 6, port: number, u
 
 /** The outcome of a connect(2) in progress; false while there is none. */
 function established(fd: number, what: string): boolean {
-  const libc = loadLibc();
-  if (libc.poll(new Int32Array([fd, WRITABLE]), 1, 0) === 0) return false;
+  const events = polled(fd, WRITABLE);
+  if (events === 0) return false;
+  // Without POLLERR and POLLHUP, which poll(2) reports unasked, there is no error to ask for.
+  if (events === WRITABLE) return true;
   scratchLength[0] = 4;
-  if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, scratchInt, scratchLength) < 0) throw systemError(what);
+  if (loadLibc().getsockopt(fd, SOL_SOCKET, SO_ERROR, scratchInt, scratchLength) < 0) throw systemError(what);
   const code = scratchInt[0] ?? 0;
   if (code !== 0) throw new IoError(errnoName(code), what);
   return true;

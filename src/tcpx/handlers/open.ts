@@ -1,4 +1,5 @@
 /** What CONNECT, old connect and ACCEPT share: ports, the new socket, TLS from the first byte. */
+import { decodeLatin1 } from '../../core/bytes.ts';
 import type { Deadline } from '../../core/deadline.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
@@ -57,7 +58,7 @@ export function* openStreamOp(
   beside: StreamSocket | null = null,
 ): Op<StreamSocket> {
   const state = upgradeStateOf(runtime, call);
-  const given = role === 'client' && state !== 'plain' ? Buffer.from(textOf(call)).toString('latin1') : '';
+  const given = role === 'client' && state !== 'plain' ? decodeLatin1(textOf(call)) : '';
   const priority = given === '' && beside !== null ? beside.priority : given;
   const socket: StreamSocket = {
     kind: 'stream',
