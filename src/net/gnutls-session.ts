@@ -13,6 +13,7 @@ import {
   GNUTLS_NO_SIGNAL,
   GNUTLS_NONBLOCK,
   GNUTLS_SERVER,
+  GNUTLS_TLS1_2,
   type Gnutls,
   loadGnutls,
 } from '../native/gnutls.ts';
@@ -28,13 +29,17 @@ import { isResumable, negotiated, peerChain, requestedName, resumptionData } fro
 import { VerifyRequest, verifyReasons } from './gnutls-verify.ts';
 import type { NativeEndpoint } from './native.ts';
 
+/** Where gnutls_init(3) puts the address. */
+const out = new BigUint64Array(1);
+
 export class GnutlsSession {
   readonly role: TlsRole;
   readonly #gnutls: Gnutls = loadGnutls();
   readonly #settings: TlsSettings;
   /** The name to verify and to send by SNI; empty on a server. */
   readonly #host: string;
-  readonly #sessions: SessionSource;
+  /** What this client resumes and where it keeps its own; null on a server and where nothing is resumed. */
+  readonly #sessions: SessionSource | null;
   readonly #request: VerifyRequest;
   #address: Pointer;
   /** The session that this client asks to resume. */
@@ -48,14 +53,16 @@ export class GnutlsSession {
     this.role = role;
     this.#host = role === 'client' ? (settings.servername ?? host) : '';
     const effective = priority === '' ? settings.priority : priority;
-    this.#sessions = sessions ?? settings.sessions.of(`${host}:${plain.remote.port} ${this.#host} ${effective}`);
+    this.#sessions =
+      role === 'client' && settings.resume
+        ? (sessions ?? settings.sessions.of(`${host}:${plain.remote.port} ${this.#host} ${effective}`))
+        : null;
     const credentials = credentialsOf(settings);
     const parsed = parsedPriority(effective);
-    const out = new BigUint64Array(1);
     const flags = (role === 'client' ? GNUTLS_CLIENT : GNUTLS_SERVER) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL;
     check(this.#gnutls.gnutls_init(out, flags));
     this.#address = Number(out[0]);
-    this.#request = new VerifyRequest(this.#gnutls, role === 'client' ? 'server' : 'client', this.#host);
+    this.#request = VerifyRequest.of(role === 'client' ? 'server' : 'client', this.#host);
     try {
       check(this.#gnutls.gnutls_priority_set(this.#address, parsed));
       check(this.#gnutls.gnutls_credentials_set(this.#address, GNUTLS_CRD_CERTIFICATE, credentials.address));
@@ -75,8 +82,7 @@ export class GnutlsSession {
       check(gnutls.gnutls_server_name_set(this.#address, GNUTLS_NAME_DNS, this.#host, Buffer.byteLength(this.#host)));
     }
     if (this.#settings.verify === 'full') this.#enforceVerify();
-    if (!this.#settings.resume) return;
-    this.#offered = this.#sessions.take();
+    this.#offered = this.#sessions?.take();
     if (this.#offered === undefined) return;
     const { data } = this.#offered;
     // A session that the library does not want any more is simply not resumed.
@@ -113,16 +119,20 @@ export class GnutlsSession {
     return this.#address;
   }
 
-  /** A handshake that has succeeded: what it used up is kept again where it is good for more than one. */
-  keepOffered(info: () => TlsInfo): void {
-    if (this.#offered === undefined) return;
-    const { resumed, version } = info();
-    if (resumed && version === 'TLSv1.2') this.#sessions.put(this.#offered);
+  /** Whether records that are left unread may hold what {@link keep} keeps. */
+  get awaitsTickets(): boolean {
+    return this.#sessions !== null;
+  }
+
+  /** A handshake has succeeded: what it used up is kept again where it is good for more than one. */
+  keepOffered(): void {
+    if (this.#offered === undefined || this.#gnutls.gnutls_session_is_resumed(this.#address) === 0) return;
+    if (this.#gnutls.gnutls_protocol_get_version(this.#address) === GNUTLS_TLS1_2) this.#sessions?.put(this.#offered);
   }
 
   /** The session for another connection of this client; undefined while the server has given none. */
   resumable(): KeptSession | undefined {
-    if (this.role !== 'client' || !this.#settings.resume || this.#address === 0) return undefined;
+    if (this.#sessions === null || this.#address === 0) return undefined;
     if (!isResumable(this.#gnutls, this.#address)) return undefined;
     const data = resumptionData(this.#gnutls, this.#address);
     return data === null ? undefined : { data };
@@ -131,7 +141,7 @@ export class GnutlsSession {
   /** Keeps what a later connection of this client can resume. */
   keep(): void {
     const session = this.resumable();
-    if (session !== undefined) this.#sessions.put(session);
+    if (session !== undefined) this.#sessions?.put(session);
   }
 
   /** What the handshake has refused the peer's certificate for. */
@@ -177,7 +187,7 @@ export class GnutlsSession {
   free(): void {
     this.#gnutls.gnutls_deinit(this.#address);
     this.#address = 0;
-    this.#request.free();
+    this.#request.release();
   }
 }
 

@@ -1,10 +1,10 @@
 /**
- * What GnuTLS is to verify of the peer: chain, name and key purpose. The request lives in C memory for as long as the
- * session, because GnuTLS keeps the addresses.
+ * What GnuTLS is to verify of the peer: chain, name and key purpose. The request lives in C memory at least as long as
+ * the session, because GnuTLS keeps the addresses.
  *
  *   gnutls_typed_vdata_st (24): type i32 | pad | data ptr | size u32 | pad
  */
-import type { Gnutls } from '../native/gnutls.ts';
+import { type Gnutls, loadGnutls } from '../native/gnutls.ts';
 import { loadLibc, type Pointer } from '../native/libc.ts';
 import { describePeer } from '../tls/info.ts';
 import { reasonsOfGnutlsStatus, type VerifyReason } from '../tls/verify.ts';
@@ -16,14 +16,30 @@ const ELEMENT_SIZE = 24;
 /** Extended key usages of RFC 5280 §4.2.1.12: what a server's and a client's certificate are for. */
 const PURPOSE_OID = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
 
+/** Requests of earlier sessions. A program connects to a handful of hosts; these live as long as the process. */
+const shared = new Map<string, VerifyRequest>();
+const MOST_SHARED = 256;
+
 export class VerifyRequest {
-  readonly #gnutls: Gnutls;
+  readonly #gnutls: Gnutls = loadGnutls();
   readonly #block: Pointer;
   readonly #elements: number;
+  #isShared = false;
 
   /** Asks for a certificate of `peer`; a server's is for `host`, a name or the text of an address. */
-  constructor(gnutls: Gnutls, peer: 'client' | 'server', host: string) {
-    this.#gnutls = gnutls;
+  static of(peer: 'client' | 'server', host: string): VerifyRequest {
+    const key = `${peer} ${host}`;
+    const known = shared.get(key);
+    if (known !== undefined) return known;
+    const made = new VerifyRequest(peer, host);
+    if (shared.size < MOST_SHARED) {
+      made.#isShared = true;
+      shared.set(key, made);
+    }
+    return made;
+  }
+
+  private constructor(peer: 'client' | 'server', host: string) {
     const wanted: [number, string][] = [[GNUTLS_DT_KEY_PURPOSE_OID, PURPOSE_OID[peer]]];
     if (peer === 'server') wanted.unshift([GNUTLS_DT_DNS_HOSTNAME, host]);
     const texts = wanted.map(([, text]) => Buffer.from(`${text}\0`, 'utf8'));
@@ -56,8 +72,8 @@ export class VerifyRequest {
   }
 
   /** After the session is gone. */
-  free(): void {
-    loadLibc().free(this.#block);
+  release(): void {
+    if (!this.#isShared) loadLibc().free(this.#block);
   }
 }
 

@@ -4,7 +4,7 @@
 import { ByteQueue } from '../core/byte-queue.ts';
 import { Deadline } from '../core/deadline.ts';
 import { TlsError } from '../core/errors.ts';
-import { type Op, READABLE, waitOp } from '../core/op.ts';
+import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
 import {
   GNUTLS_A_NO_RENEGOTIATION,
   GNUTLS_AL_WARNING,
@@ -30,8 +30,7 @@ import {
 import { withGnutlsLog } from './gnutls-log.ts';
 import { GnutlsSession } from './gnutls-session.ts';
 import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
-import { type NativeEndpoint, nativeFits, type OwnedFd } from './native.ts';
-import { eventsOf } from './ops.ts';
+import { type NativeEndpoint, nativeFits, type OwnedFd, polled } from './native.ts';
 
 /** One TLS record's worth: GnuTLS gives at most a record per call. */
 const RECORD = 16_384;
@@ -41,8 +40,6 @@ const E_AGAIN = GNUTLS_E.AGAIN.code;
 const E_INTERRUPTED = GNUTLS_E.INTERRUPTED.code;
 
 const scratch = new Uint8Array(64 * 1024);
-/** struct pollfd: fd int | events short | revents short. */
-const pollFd = new Int32Array(2);
 
 export class GnutlsEndpoint implements TlsEndpoint {
   readonly readAhead: ByteQueue = new ByteQueue();
@@ -61,7 +58,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #byeSent = false;
   #destroyed = false;
   #failure: Error | null = null;
-  #recordSize = RECORD;
+  /** The most bytes of a record that is sent; 0 until the first. */
+  #recordSize = 0;
 
   constructor(plain: NativeEndpoint, start: TlsStart) {
     this.#plain = plain;
@@ -109,12 +107,11 @@ export class GnutlsEndpoint implements TlsEndpoint {
       if (code === E_AGAIN || code === E_INTERRUPTED) return this.#want();
       if (this.#gnutls.gnutls_error_is_fatal(code) !== 0) throw this.#handshakeError(code);
     }
-    this.#recordSize = this.#gnutls.gnutls_record_get_max_size(this.#session.address);
     this.#secure = true;
     // A server decides by the facts about a certificate that it only requested. A client's wait until somebody asks: they
     // cost half as much as the handshake.
     if (this.#session.role === 'server') this.#info = this.#session.describe();
-    this.#session.keepOffered(() => this.tls);
+    this.#session.keepOffered();
     return 0;
   }
 
@@ -207,14 +204,13 @@ export class GnutlsEndpoint implements TlsEndpoint {
    * well, and takes nothing away.
    */
   #moreArrived(): boolean {
-    pollFd[0] = this.fd;
-    pollFd[1] = READABLE;
-    return this.#libc.poll(pollFd, 1, 0) > 0;
+    return polled(this.fd, READABLE) !== 0;
   }
 
   write(from: Uint8Array): Transfer {
     if (this.#failure !== null) throw this.#failure;
     if (this.#flush() !== 0) return WANT_WRITE;
+    if (this.#recordSize === 0) this.#recordSize = this.#gnutls.gnutls_record_get_max_size(this.#session.address);
     const length = Math.min(from.length, this.#recordSize);
     const count =
       this.#log === null
@@ -281,11 +277,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   shutdown(direction: Direction): Transfer {
-    if (direction !== 'receive' && !this.#byeSent) {
-      if (this.#flush() !== 0) return WANT_WRITE;
-      const code = this.#logged(() => this.#gnutls.gnutls_bye(this.#session.address, GNUTLS_SHUT_WR));
-      if (code === E_AGAIN || code === E_INTERRUPTED) return WANT_WRITE;
-      this.#byeSent = true;
+    if (direction !== 'receive') {
+      if (this.#sayBye() !== 0) return WANT_WRITE;
       this.#libc.shutdown(this.fd, SHUT_WR);
     }
     if (direction !== 'send') {
@@ -295,18 +288,35 @@ export class GnutlsEndpoint implements TlsEndpoint {
     return 0;
   }
 
+  /** Sends close_notify, once, behind what is left of the last record. Returns 0 or WANT_WRITE. */
+  #sayBye(): Transfer {
+    if (this.#byeSent) return 0;
+    if (this.#flush() !== 0) return WANT_WRITE;
+    const code = this.#logged(() => this.#gnutls.gnutls_bye(this.#session.address, GNUTLS_SHUT_WR));
+    if (code === E_AGAIN || code === E_INTERRUPTED) return WANT_WRITE;
+    this.#byeSent = true;
+    return 0;
+  }
+
   *closeOp(): Op<void> {
     try {
       const until = Deadline.after(CLOSE_LINGER);
-      while (this.#failure === null) {
-        const want = this.shutdown('send');
-        if (want === 0) break;
-        if ((yield* waitOp(this, eventsOf(want), until)) === 'timeout') break;
+      while (this.#failure === null && this.#sayBye() !== 0) {
+        if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') break;
       }
-      // Unread bytes (session tickets above all) would turn the close into a reset, which takes what was sent with it.
-      this.#fill();
+      this.#drain();
     } finally {
       this.destroy();
+    }
+  }
+
+  /** Unread bytes (session tickets above all) would turn the close into a reset, which takes what was sent with it. */
+  #drain(): void {
+    if (this.#session.awaitsTickets) this.#fill();
+    for (let taken = 0; taken < READ_AHEAD_LIMIT; ) {
+      const count = this.#libc.recv(this.fd, scratch, scratch.length, MSG_DONTWAIT);
+      if (count <= 0) return;
+      taken += count;
     }
   }
 
