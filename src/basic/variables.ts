@@ -161,6 +161,8 @@ abstract class ByteVariable extends BaseVariable {
   protected storage: Buffer;
   protected readonly offset: number;
   private readonly end: number;
+  /** The extent of fixed memory: every call asks for it. */
+  private fixedExtent: Uint8Array | undefined;
 
   constructor(type: 'S' | 'X', size: number, place?: Place) {
     checkSize(type, size, 0);
@@ -175,7 +177,9 @@ abstract class ByteVariable extends BaseVariable {
     return this.view(this.size > 0 ? this.offset + this.size : this.storage.length);
   }
   get extent(): Uint8Array {
-    return this.view(this.size > 0 ? this.end : this.storage.length);
+    if (this.size === 0) return this.view(this.storage.length);
+    this.fixedExtent ??= this.view(this.end);
+    return this.fixedExtent;
   }
 
   readNumber(): number {

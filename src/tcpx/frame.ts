@@ -108,10 +108,13 @@ export function receivesNowhere(opcode: Opcode, buffer: Argument | undefined): b
   return receives && !isVariable(buffer);
 }
 
-/** Writes the results: the buffer first, STATUS last. `status` is already in the job's number family. */
-export function writeBack(frame: Frame, outcome: Outcome, status: number): void {
+/**
+ * Writes the results: the buffer first, STATUS last. `status` is already in the job's number family; `inPlace` tells that
+ * the call was not a {@link detached} one.
+ */
+export function writeBack(frame: Frame, outcome: Outcome, status: number, inPlace: boolean): void {
   const { received } = outcome;
-  if (received !== undefined && !isInPlace(frame, received)) frame.buffer?.writeReceived(received);
+  if (received !== undefined && !(inPlace && isInPlace(frame, received))) frame.buffer?.writeReceived(received);
   if (outcome.sockport !== undefined) frame.sockport?.writeNumber(outcome.sockport);
   frame.status.writeNumber(status);
 }

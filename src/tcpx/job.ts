@@ -109,9 +109,9 @@ export class Job {
     if (tls.verify === 'none' && this.#tracer.calls)
       this.#tracer.line('TLS certificates are not verified (tls.verify none)');
     const xcall = (routine: string, ...args: (Argument | ListArgument)[]): number => this.#call(routine, args).status;
-    xcall.async = async (routine: string, ...given: (Argument | ListArgument | CallOptions)[]) => {
+    xcall.async = (routine: string, ...given: (Argument | ListArgument | CallOptions)[]) => {
       const { args, signal } = splitOptions(given);
-      return (await this.#callAsync(routine, args, signal)).status;
+      return this.#callAsync(routine, args, signal, ({ status }) => status);
     };
     this.xcall = xcall;
   }
@@ -162,7 +162,7 @@ export class Job {
   caller(mode: CallMode): Caller {
     this.#callers[mode] ??= new JobCaller(this, mode, {
       call: (routine, args) => this.#call(routine, args),
-      callAsync: (routine, args, signal) => this.#callAsync(routine, args, signal),
+      callAsync: (routine, args, signal) => this.#callAsync(routine, args, signal, (result) => result),
       errnoStatus: (name) => inFamily(errnoStatus(name), 'errno', this.#settings.statusFamily),
     });
     return this.#callers[mode];
@@ -176,26 +176,28 @@ export class Job {
     const frame = this.#frame(routine, args);
     if ('origin' in frame) return frame;
     const opcode = opcodeOf(frame.call.opcode);
-    return this.#finish(routine, opcode, frame, this.#run(opcode, frame.call), started);
+    return this.#finish(routine, opcode, frame, this.#run(opcode, frame.call), started, true);
   }
 
-  async #callAsync(
+  /** Resolves to what the caller wants of the result: every promise around this one would cost a turn. */
+  async #callAsync<T>(
     name: string,
     args: readonly (Argument | ListArgument)[],
     signal: AbortSignal | undefined,
-  ): Promise<CallResult> {
+    wanted: (result: CallResult) => T,
+  ): Promise<T> {
     const program = programNamed(name);
-    if (program !== undefined) return this.#callProgramAsync(program, args, signal);
+    if (program !== undefined) return wanted(await this.#callProgramAsync(program, args, signal));
     const routine = routineNamed(name);
     const started = this.#tracer.calls ? performance.now() : 0;
     const frame = this.#frame(routine, args);
-    if ('origin' in frame) return frame;
+    if ('origin' in frame) return wanted(frame);
     const opcode = opcodeOf(frame.call.opcode);
     const running = this.#runAsync(opcode, frame.call, signal);
     const outcome = running instanceof Promise ? await running : running;
     // A program that polls must not keep the event loop from everything else.
     if (outcome.status === AGAIN || (outcome.status >= 0 && POLLING.has(opcode?.name ?? ''))) await nextTurn();
-    return this.#finish(routine, opcode, frame, outcome, started);
+    return wanted(this.#finish(routine, opcode, frame, outcome, started, false));
   }
 
   #callProgram(program: Program, args: readonly (Argument | ListArgument)[]): CallResult {
@@ -350,7 +352,15 @@ export class Job {
     return errmsgOutcome(call, this.#settings, this.#last, this.#settings.statusFamily);
   }
 
-  #finish(routine: Routine, opcode: Opcode | undefined, frame: Frame, outcome: Outcome, started: number): CallResult {
+  /** @param inPlace whether the call worked on the memory of the caller's variables */
+  #finish(
+    routine: Routine,
+    opcode: Opcode | undefined,
+    frame: Frame,
+    outcome: Outcome,
+    started: number,
+    inPlace: boolean,
+  ): CallResult {
     const { call } = frame;
     const explains = opcode?.name === 'ERRMSG';
     const { statusFamily, assumptions, bits } = this.#settings;
@@ -370,7 +380,7 @@ export class Job {
       frame.flags?.writeNumber(status);
     }
     if (explains) frame.buffer?.writeReceived(outcome.received ?? NO_BYTES);
-    else writeBack(frame, outcome, status);
+    else writeBack(frame, outcome, status, inPlace);
     return result;
   }
 
