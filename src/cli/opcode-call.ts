@@ -47,7 +47,7 @@ export async function opcodeCall(
   const ms = performance.now() - started;
   if (opcode.opens) settle(call, socket, sockport, result);
   if (call.as !== null) session.makeCurrent(call.as);
-  const explains = opcode.handlerOp === null;
+  const explains = opcode.handler === null;
   const failed = result < 0 && !explains;
   const opened = opcode.opens || opcode.name === 'STARTTLS';
   return {

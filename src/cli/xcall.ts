@@ -25,7 +25,7 @@ export async function xcall(
   const status = await session.call(routine, args, signal);
   const ms = performance.now() - started;
   const sockport = args[shape.sockport];
-  const failed = status < 0 && opcode?.handlerOp !== null;
+  const failed = status < 0 && opcode?.handler !== null;
   const shownSocket = opcode?.sockport !== 'unused' && isVariable(sockport) ? sockport.readNumber() : null;
   const opened = opcode?.opens === true || opcode?.name === 'STARTTLS';
   return {

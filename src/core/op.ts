@@ -69,6 +69,11 @@ export function resumed(wake: Wake): WaitResult {
   return wake;
 }
 
+/** What {@link waitOp} yields, for loops in which its layer would count: `resumed(yield waitFor(...))`. */
+export function waitFor(source: Source, events: number, until: Deadline): Wait {
+  return { kind: 'wait', on: [{ source, events }], until };
+}
+
 /**
  * Waits for one source.
  *
@@ -76,7 +81,7 @@ export function resumed(wake: Wake): WaitResult {
  * @throws IoError EINTR when a signal with a listener ended a synchronous wait
  */
 export function* waitOp(source: Source, events: number, until: Deadline): Op<WaitResult> {
-  return resumed(yield { kind: 'wait', on: [{ source, events }], until });
+  return resumed(yield waitFor(source, events, until));
 }
 
 const NOTHING: readonly Interest[] = [];

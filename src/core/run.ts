@@ -55,16 +55,18 @@ export class Task<T> {
   #unwatch: (() => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
   readonly #among: Set<Task<unknown>> | undefined;
+  readonly #recover: ((error: unknown) => T) | undefined;
   #settled = false;
   /** Cancelled while it ran, not while it waited. */
   #cancelled = false;
 
   /**
    * Goes on with an operation that stopped at `effect`, or begins it if there is none. The task is in the set `among` for
-   * as long as it runs.
+   * as long as it runs. What the operation throws goes to `recover`, which gives the result instead or throws.
    */
-  constructor(op: Op<T>, effect?: Effect, among?: Set<Task<unknown>>) {
+  constructor(op: Op<T>, effect?: Effect, among?: Set<Task<unknown>>, recover?: (error: unknown) => T) {
     this.#op = op;
+    this.#recover = recover;
     this.#among = among;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -95,7 +97,7 @@ export class Task<T> {
       step = this.#op.next(wake);
     } catch (error) {
       this.#end();
-      this.#reject(error);
+      this.#fail(error);
       return;
     }
     if (step.done) {
@@ -107,6 +109,15 @@ export class Task<T> {
         this.#cancelled = false;
         this.#wake('cancelled');
       }
+    }
+  }
+
+  #fail(error: unknown): void {
+    try {
+      if (this.#recover === undefined) this.#reject(error);
+      else this.#resolve(this.#recover(error));
+    } catch (unexpected) {
+      this.#reject(unexpected);
     }
   }
 

@@ -117,9 +117,11 @@ export interface Engine {
   readonly name: EngineName;
   /** Absent where every socket has to be looked at. */
   readonly observer: Observer | null;
+  /** Whether endpoints ask the kernel themselves, so that a look needs no turn of the event loop. */
+  readonly asksKernel: boolean;
   /**
-   * Gives the event loop the turns it needs to deliver what the kernel already holds. False where there is nothing to
-   * wait for, because endpoints ask the kernel themselves.
+   * Gives the event loop the turns it needs to deliver what the kernel already holds. False where nothing was waited
+   * for: see {@link asksKernel}.
    */
   settleOp(): Op<boolean>;
   /** Resolves and connects; addresses are tried in order within the deadline. */

@@ -27,6 +27,7 @@ const observer: Observer = {
 export const nativeEngine: Engine = {
   name: 'gnutls',
   observer,
+  asksKernel: true,
   // biome-ignore lint/correctness/useYield: nothing to wait for here; the interface allows for turns of the loop
   *settleOp() {
     return false;

@@ -25,6 +25,7 @@ const TWO_TURNS: Source = {
 export const nodeEngine: Engine = {
   name: 'node',
   observer: null,
+  asksKernel: false,
 
   *settleOp() {
     yield* waitOp(TWO_TURNS, READABLE, NEVER);

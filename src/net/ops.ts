@@ -1,7 +1,7 @@
 /** The operations on endpoints that everything above is made of. */
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { IoError, TcpxError, TlsError } from '../core/errors.ts';
-import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
+import { type Op, READABLE, resumed, WRITABLE, waitFor, waitOp } from '../core/op.ts';
 import { plaintextText } from '../tls/codes.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import {
@@ -27,28 +27,32 @@ export function eventsOf(want: Transfer): number {
  * Reads at least one byte, up to the whole of `into`. Returns the count, 0 at the end of the stream, or 'timeout'.
  */
 export function* readOp(endpoint: Endpoint, into: Uint8Array, until: Deadline): Op<number | 'timeout'> {
-  for (;;) {
-    const count = endpoint.read(into);
-    if (count >= 0) return count;
-    if (until === NOW) return 'timeout';
-    if ((yield* waitOp(endpoint, eventsOf(count), until)) === 'timeout') return 'timeout';
-  }
+  return yield* readFurtherOp(endpoint, into, endpoint.read(into), false, until);
 }
 
 /**
- * Fills `into`. Returns the bytes read: fewer only at the end of the stream, at the deadline, or when the connection
- * broke behind bytes that had arrived; the failure then stays for the next call. A cancelled read puts back what it took.
+ * Goes on with a read whose first attempt gave `first`, until there is a byte, or with `whole` until `into` is full.
+ * Returns the bytes read: fewer only at the end of the stream, at the deadline, or when the connection broke behind
+ * bytes that had arrived; the failure then stays for the next call. A cancelled read puts back what it took.
  */
-export function* readFullyOp(endpoint: Endpoint, into: Uint8Array, until: Deadline): Op<number | 'timeout'> {
+export function* readFurtherOp(
+  endpoint: Endpoint,
+  into: Uint8Array,
+  first: Transfer,
+  whole: boolean,
+  until: Deadline,
+): Op<number | 'timeout'> {
   let filled = 0;
   try {
-    while (filled < into.length) {
-      const count = yield* readOp(endpoint, filled === 0 ? into : into.subarray(filled), until);
-      if (count === 'timeout') return filled === 0 ? 'timeout' : filled;
+    for (let count = first; ; count = endpoint.read(filled === 0 ? into : into.subarray(filled))) {
       if (count === 0) return filled;
-      filled += count;
+      if (count > 0) {
+        filled += count;
+        if (!whole || filled === into.length) return filled;
+      } else if (until === NOW || resumed(yield waitFor(endpoint, eventsOf(count), until)) === 'timeout') {
+        return filled === 0 ? 'timeout' : filled;
+      }
     }
-    return filled;
   } catch (error) {
     if (filled === 0) throw error;
     if (error instanceof TlsError || (error instanceof IoError && error.errnoName !== 'EINTR')) return filled;
@@ -59,14 +63,18 @@ export function* readFullyOp(endpoint: Endpoint, into: Uint8Array, until: Deadli
 
 /** Writes all of `from`, or what goes out before the deadline. Returns the count. */
 export function* writeOp(endpoint: Endpoint, from: Uint8Array, until: Deadline): Op<number> {
+  return from.length === 0 ? 0 : yield* writeFurtherOp(endpoint, from, endpoint.write(from, until === NOW), until);
+}
+
+/** Goes on with a write whose first attempt gave `first`. Returns the count, the first bytes included. */
+export function* writeFurtherOp(endpoint: Endpoint, from: Uint8Array, first: Transfer, until: Deadline): Op<number> {
   let sent = 0;
   try {
-    while (sent < from.length) {
-      const count = endpoint.write(sent === 0 ? from : from.subarray(sent), until === NOW);
+    for (let count = first; ; count = endpoint.write(sent === 0 ? from : from.subarray(sent), until === NOW)) {
       if (count > 0) sent += count;
-      else if (until === NOW || (yield* waitOp(endpoint, eventsOf(count), until)) === 'timeout') return sent;
+      else if (until === NOW || resumed(yield waitFor(endpoint, eventsOf(count), until)) === 'timeout') return sent;
+      if (sent === from.length) return sent;
     }
-    return sent;
   } catch (error) {
     // Bytes already taken are reported, as send(2) has it; a broken connection shows in the next call.
     if (sent > 0 && error instanceof TcpxError && error.code !== 'TCPX_CANCELLED') return sent;

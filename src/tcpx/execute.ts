@@ -8,50 +8,41 @@ import type { Call, Outcome } from './call.ts';
 import { type FlagBits, hasFlag } from './flags.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
 import { peerNumber } from './peer-of.ts';
-import type { HandlerOp, Runtime } from './runtime.ts';
+import { type Begun, type Handler, isOutcome, type Runtime } from './runtime.ts';
 import { checkSetOp, closeSetOp, firstFree, memberAt, numberAt, setMember } from './sockary.ts';
 import { destroySocket, type TcpxSocket } from './sockets.ts';
 import { CallError, isFatal, outcomeOf } from './status.ts';
 
-/** Never throws but for a bug. */
-export function* executeOp(runtime: Runtime, call: Call): Op<Outcome> {
+/** Begins a call. What its operation throws is for {@link failureOf}; nothing else is thrown but for a bug. */
+export function begin(runtime: Runtime, call: Call): Begun {
   try {
     const opcode = opcodeOf(call.opcode);
     if (opcode === undefined) throw new CallError(`there is no TCPX opcode ${call.opcode}`);
-    if (call.sockary !== null) return yield* onSetOp(runtime, opcode, call, call.sockary);
-    // What onSocketOp does, without its layer: every step of a plain call would pass through it.
-    const handlerOp = handlerOf(opcode);
-    try {
-      return yield* handlerOp(runtime, call);
-    } catch (error) {
-      return failed(runtime, opcode, call, error);
-    }
+    if (call.sockary !== null) return onSetOp(runtime, opcode, call, call.sockary);
+    return handlerOf(opcode)(runtime, call);
   } catch (error) {
-    return outcomeOf(error, runtime.assumptions);
+    return failureOf(runtime, call, error);
   }
 }
 
-/** The outcome of a plain call whose opcode can answer without an operation; null when it takes one. */
-export function executeAtOnce(runtime: Runtime, call: Call): Outcome | null {
+/** The outcome of a call that has failed. It is for the driver, not for a layer around the operation: each costs. */
+export function failureOf(runtime: Runtime, call: Call, error: unknown): Outcome {
   const opcode = opcodeOf(call.opcode);
-  if (opcode?.atOnce === undefined || call.sockary !== null) return null;
-  try {
-    return opcode.atOnce(runtime, call);
-  } catch (error) {
-    return failed(runtime, opcode, call, error);
-  }
+  if (opcode === undefined || call.sockary !== null) return outcomeOf(error, runtime.assumptions);
+  return failed(runtime, opcode, call, error);
 }
 
-function handlerOf(opcode: Opcode): HandlerOp {
-  if (opcode.handlerOp === null) throw new CallError(`${opcode.name} is not for a socket`);
-  return opcode.handlerOp;
+function handlerOf(opcode: Opcode): Handler {
+  if (opcode.handler === null) throw new CallError(`${opcode.name} is not for a socket`);
+  return opcode.handler;
 }
 
 /** A call on one socket of a set. */
 function* onSocketOp(runtime: Runtime, opcode: Opcode, call: Call): Op<Outcome> {
-  const handlerOp = handlerOf(opcode);
+  const handler = handlerOf(opcode);
   try {
-    return yield* handlerOp(runtime, call);
+    const begun = handler(runtime, call);
+    return isOutcome(begun) ? begun : yield* begun;
   } catch (error) {
     return failed(runtime, opcode, call, error);
   }

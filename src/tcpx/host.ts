@@ -1,19 +1,26 @@
 /** Runs calls of a runtime on the event loop of its thread. */
 import { runSync, Task, type Waiter } from '../core/run.ts';
 import type { Call, Outcome } from './call.ts';
-import { executeAtOnce, executeOp, socketNumberOf } from './execute.ts';
-import type { Runtime } from './runtime.ts';
+import { begin, failureOf, socketNumberOf } from './execute.ts';
+import { isOutcome, type Runtime } from './runtime.ts';
 
 /**
  * An asynchronous call: its outcome if it need not wait, which most do not, else a promise. CLOSE on its socket and the
  * signal both end it with -125.
  */
 export function runtimeTask(runtime: Runtime, call: Call, signal?: AbortSignal): Outcome | Promise<Outcome> {
+  const begun = begin(runtime, call);
+  if (isOutcome(begun)) return begun;
   const socket = runtime.sockets.peek(socketNumberOf(call, runtime.bits));
-  const op = executeOp(runtime, call);
-  const first = op.next('ready');
+  const recover = (error: unknown) => failureOf(runtime, call, error);
+  let first: ReturnType<typeof begun.next>;
+  try {
+    first = begun.next('ready');
+  } catch (error) {
+    return recover(error);
+  }
   if (first.done) return first.value;
-  const task = new Task(op, first.value, socket?.tasks);
+  const task = new Task(begun, first.value, socket?.tasks, recover);
   if (signal !== undefined && !task.settled) {
     const abort = () => task.cancel();
     if (signal.aborted) abort();
@@ -26,5 +33,11 @@ export function runtimeTask(runtime: Runtime, call: Call, signal?: AbortSignal):
 
 /** A synchronous call, on an engine that its thread can wait for and whose endpoints ask the kernel themselves. */
 export function runtimeSync(runtime: Runtime, call: Call, waiter: Waiter): Outcome {
-  return executeAtOnce(runtime, call) ?? runSync(executeOp(runtime, call), waiter);
+  const begun = begin(runtime, call);
+  if (isOutcome(begun)) return begun;
+  try {
+    return runSync(begun, waiter);
+  } catch (error) {
+    return failureOf(runtime, call, error);
+  }
 }

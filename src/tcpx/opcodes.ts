@@ -14,15 +14,14 @@ import {
   TCPOP_STARTTLS,
   TCPOP_WRITE,
 } from '../../ashell.def.ts';
-import type { Call, Outcome } from './call.ts';
 import { acceptOpcodeOp } from './handlers/accept.ts';
-import { checkOpcodeOp, chkqtyOp, lookAtOnce } from './handlers/check.ts';
+import { checkOpcode, chkqtyOp } from './handlers/check.ts';
 import { closeOpcodeOp, shutdownOpcodeOp } from './handlers/close.ts';
 import { connectOldOp, connectOp } from './handlers/connect.ts';
-import { readOpcodeOp } from './handlers/read.ts';
+import { readOpcode } from './handlers/read.ts';
 import { starttlsOp } from './handlers/starttls.ts';
-import { writeOpcodeOp } from './handlers/write.ts';
-import type { HandlerOp, Runtime } from './runtime.ts';
+import { writeOpcode } from './handlers/write.ts';
+import type { Handler } from './runtime.ts';
 
 /** What the buffer argument is to an opcode. */
 export type BufferUse = 'unused' | 'greeting' | 'sent' | 'received' | 'priority' | 'priority, received' | 'text';
@@ -48,10 +47,8 @@ export interface Opcode {
   readonly opens: boolean;
   /** Whether sockidx 0 means the whole set. */
   readonly wholeSet: boolean;
-  /** Answers a synchronous call on the native engine without an operation, where it can; null leaves it to `handlerOp`. */
-  readonly atOnce?: (runtime: Runtime, call: Call) => Outcome | null;
   /** Null for ERRMSG, which the job answers from what it remembers. */
-  readonly handlerOp: HandlerOp | null;
+  readonly handler: Handler | null;
 }
 
 export const OPCODES: readonly Opcode[] = [
@@ -67,7 +64,7 @@ export const OPCODES: readonly Opcode[] = [
     status: '0, or the bytes of greeting sent',
     opens: true,
     wholeSet: false,
-    handlerOp: acceptOpcodeOp,
+    handler: acceptOpcodeOp,
   },
   {
     code: TCPOP_WRITE,
@@ -81,7 +78,7 @@ export const OPCODES: readonly Opcode[] = [
     status: 'bytes sent',
     opens: false,
     wholeSet: false,
-    handlerOp: writeOpcodeOp,
+    handler: writeOpcode,
   },
   {
     code: TCPOP_READ,
@@ -95,7 +92,7 @@ export const OPCODES: readonly Opcode[] = [
     status: 'bytes received, 0 at the end of the stream',
     opens: false,
     wholeSet: false,
-    handlerOp: readOpcodeOp,
+    handler: readOpcode,
   },
   {
     code: TCPOP_SHUTDOWN,
@@ -109,7 +106,7 @@ export const OPCODES: readonly Opcode[] = [
     status: '0',
     opens: false,
     wholeSet: false,
-    handlerOp: shutdownOpcodeOp,
+    handler: shutdownOpcodeOp,
   },
   {
     code: TCPOP_CLOSE,
@@ -123,7 +120,7 @@ export const OPCODES: readonly Opcode[] = [
     status: '0, or -1 when it was closed already',
     opens: false,
     wholeSet: true,
-    handlerOp: closeOpcodeOp,
+    handler: closeOpcodeOp,
   },
   {
     code: TCPOP_CHECK,
@@ -137,8 +134,7 @@ export const OPCODES: readonly Opcode[] = [
     status: '1 ready, 0 not; for a whole set the number of ready ones',
     opens: false,
     wholeSet: true,
-    atOnce: lookAtOnce,
-    handlerOp: checkOpcodeOp,
+    handler: checkOpcode,
   },
   {
     code: TCPOP_CHKQTY,
@@ -152,7 +148,7 @@ export const OPCODES: readonly Opcode[] = [
     status: 'bytes, 0 for none',
     opens: false,
     wholeSet: false,
-    handlerOp: chkqtyOp,
+    handler: chkqtyOp,
   },
   {
     code: TCPOP_CONNECT,
@@ -166,7 +162,7 @@ export const OPCODES: readonly Opcode[] = [
     status: '0; with ASYNC 1 connected, 0 on its way',
     opens: true,
     wholeSet: false,
-    handlerOp: connectOp,
+    handler: connectOp,
   },
   {
     code: TCPOP_CONNECT_OLD,
@@ -180,7 +176,7 @@ export const OPCODES: readonly Opcode[] = [
     status: '0',
     opens: true,
     wholeSet: false,
-    handlerOp: connectOldOp,
+    handler: connectOldOp,
   },
   {
     code: TCPOP_ERRMSG,
@@ -194,7 +190,7 @@ export const OPCODES: readonly Opcode[] = [
     status: 'left alone',
     opens: false,
     wholeSet: false,
-    handlerOp: null,
+    handler: null,
   },
   {
     code: TCPOP_STARTTLS,
@@ -208,7 +204,7 @@ export const OPCODES: readonly Opcode[] = [
     status: '0',
     opens: false,
     wholeSet: false,
-    handlerOp: starttlsOp,
+    handler: starttlsOp,
   },
 ];
 

@@ -77,7 +77,7 @@ function frameOf(
   const timer = numberArgument(args[shape.timer]);
   const call: Call = {
     opcode: opcode.code,
-    status: opcode.handlerOp === null ? numberArgument(status) : 0,
+    status: opcode.handler === null ? numberArgument(status) : 0,
     buffer: bufferArgument(buffer, opcode),
     sockport: sockportArgument(sockport),
     flags: Math.trunc(numberArgument(flags)),

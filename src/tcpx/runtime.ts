@@ -29,8 +29,15 @@ export interface Runtime extends RuntimeOptions {
   readonly detail: ((line: string) => void) | null;
 }
 
-/** Handles one opcode. Errors are thrown and become statuses in one place. */
-export type HandlerOp = (runtime: Runtime, call: Call) => Op<Outcome>;
+/** A call that has begun: its outcome if the first attempt was enough, else the operation that goes on. */
+export type Begun = Outcome | Op<Outcome>;
+
+export function isOutcome(begun: Begun): begun is Outcome {
+  return 'status' in begun;
+}
+
+/** Begins one opcode. Errors are thrown, here or by the operation, and become statuses in one place. */
+export type Handler = (runtime: Runtime, call: Call) => Begun;
 
 /** The limit that a call's own timer sets; none for 0. */
 export function timerDeadline(call: Call): Deadline {

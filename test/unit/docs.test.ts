@@ -47,6 +47,6 @@ it('has a row with a handler for every opcode of ashell.def', () => {
     const row = opcodeOf(Number(code));
     expect(row?.symbol).toBe(symbol);
     expect(opcodeNamed(symbol)).toBe(row);
-    expect(row?.handlerOp === null).toBe(symbol === 'TCPOP_ERRMSG');
+    expect(row?.handler === null).toBe(symbol === 'TCPOP_ERRMSG');
   }
 });

@@ -3,7 +3,7 @@ import { Deadline, NOW } from '../../core/deadline.ts';
 import { type Op, READABLE, waitOp } from '../../core/op.ts';
 import type { Endpoint } from '../../net/endpoint.ts';
 import { type Call, type Outcome, succeeded } from '../call.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Begun, Runtime } from '../runtime.ts';
 import type { StreamSocket, TcpxSocket } from '../sockets.ts';
 import { establishedOp } from './connecting.ts';
 import { streamOf } from './stream.ts';
@@ -13,18 +13,16 @@ export function checkDeadline(call: Call): Deadline {
   return call.timer > 0 ? Deadline.after(call.timer) : NOW;
 }
 
-/**
- * A single look at a connection, without an operation: half of what a CHECK costs would be its generators. For engines
- * whose endpoints ask the kernel themselves. Null for whatever else CHECK does.
- */
-export function lookAtOnce(runtime: Runtime, call: Call): Outcome | null {
-  const socket = runtime.sockets.peek(call.sockport);
-  if (socket?.kind !== 'stream' || socket.connect !== 'known' || call.timer > 0) return null;
-  return lookedAt(runtime, socket.endpoint);
+export function checkOpcode(runtime: Runtime, call: Call): Begun {
+  const socket = runtime.sockets.find(call.sockport);
+  // A single look at a connection needs no operation: half of its cost would be generators.
+  if (socket.kind === 'stream' && socket.connect === 'known' && call.timer === 0 && runtime.engine.asksKernel) {
+    return lookedAt(runtime, socket.endpoint);
+  }
+  return checkOp(runtime, call, socket);
 }
 
-export function* checkOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
-  const socket = runtime.sockets.find(call.sockport);
+function* checkOp(runtime: Runtime, call: Call, socket: TcpxSocket): Op<Outcome> {
   const until = checkDeadline(call);
   if (socket.kind === 'connecting') {
     const made = yield* establishedOp(runtime, socket, until);

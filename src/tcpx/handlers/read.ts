@@ -1,11 +1,12 @@
 /** TCPOP_READ (4); reference tcpx §3.2, §4, §5.2. */
-import { NOW } from '../../core/deadline.ts';
+import { type Deadline, NOW } from '../../core/deadline.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
-import { readFullyOp, readOp } from '../../net/ops.ts';
+import type { Transfer } from '../../net/endpoint.ts';
+import { readFurtherOp, readOp } from '../../net/ops.ts';
 import { type Call, type Outcome, succeeded } from '../call.ts';
-import { type Runtime, timerDeadline } from '../runtime.ts';
-import type { StreamSocket } from '../sockets.ts';
+import { type Begun, isOutcome, type Runtime, timerDeadline } from '../runtime.ts';
+import type { ConnectingSocket, StreamSocket } from '../sockets.ts';
 import { refused } from '../status.ts';
 import { establishedOp, STILL_CONNECTING } from './connecting.ts';
 import { countOf, streamOf } from './stream.ts';
@@ -17,30 +18,58 @@ import { countOf, streamOf } from './stream.ts';
  * count n, blocking    all n, however long                   all n, or what came within the timer
  * count n, non-bl.     up to n of what is there              the same
  */
-export function* readOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
-  const found = streamOf(runtime, call);
+export function readOpcode(runtime: Runtime, call: Call): Begun {
+  const socket = streamOf(runtime, call);
   const limit = timerDeadline(call);
-  const socket = found.kind === 'stream' ? found : yield* establishedOp(runtime, found, call.timer > 0 ? limit : NOW);
+  return socket.kind === 'stream'
+    ? readFrom(runtime, call, socket, limit)
+    : readOnceConnectedOp(runtime, call, socket, limit);
+}
+
+function* readOnceConnectedOp(runtime: Runtime, call: Call, found: ConnectingSocket, limit: Deadline): Op<Outcome> {
+  const socket = yield* establishedOp(runtime, found, call.timer > 0 ? limit : NOW);
   if (socket === null) return refused('EAGAIN', STILL_CONNECTING);
+  const begun = readFrom(runtime, call, socket, limit);
+  return isOutcome(begun) ? begun : yield* begun;
+}
+
+function readFrom(runtime: Runtime, call: Call, socket: StreamSocket, limit: Deadline): Begun {
   if (socket.reading) return refused('EALREADY', 'another READ waits on this socket');
   const count = countOf(runtime, call, socket);
   const into = target(runtime, call, count);
+  const mayWait = socket.blocking || call.timer > 0;
+  const whole = mayWait && count > 0;
+  const first = socket.endpoint.read(into);
+  if (first === 0 || first === into.length || (first > 0 && !whole)) return received(socket, into, first);
+  return readOnOp(runtime, socket, into, first, whole, mayWait ? limit : NOW);
+}
+
+/** Goes on after a first attempt that was not enough. */
+function* readOnOp(
+  runtime: Runtime,
+  socket: StreamSocket,
+  into: Uint8Array,
+  first: Transfer,
+  whole: boolean,
+  until: Deadline,
+): Op<Outcome> {
+  const { endpoint } = socket;
   socket.reading = true;
   try {
-    const { endpoint } = socket;
-    const mayWait = socket.blocking || call.timer > 0;
-    const until = mayWait ? limit : NOW;
-    let received = yield* mayWait && count > 0 ? readFullyOp(endpoint, into, until) : readOp(endpoint, into, until);
-    if (received === 'timeout' && until === NOW && (yield* runtime.engine.settleOp())) {
-      received = yield* readOp(endpoint, into, NOW);
+    let count = yield* readFurtherOp(endpoint, into, first, whole, until);
+    if (count === 'timeout' && until === NOW && (yield* runtime.engine.settleOp())) {
+      count = yield* readOp(endpoint, into, NOW);
     }
-    if (received === 'timeout') return refused('EAGAIN', nothingReceived(socket));
-    if (received > 0) socket.heard = true;
-    socket.connect = 'known';
-    return succeeded(received, received === into.length ? into : into.subarray(0, received));
+    return count === 'timeout' ? refused('EAGAIN', nothingReceived(socket)) : received(socket, into, count);
   } finally {
     socket.reading = false;
   }
+}
+
+function received(socket: StreamSocket, into: Uint8Array, count: number): Outcome {
+  if (count > 0) socket.heard = true;
+  socket.connect = 'known';
+  return succeeded(count, count === into.length ? into : into.subarray(0, count));
 }
 
 /** Where the bytes go: the variable itself, or new memory for one that grows. */

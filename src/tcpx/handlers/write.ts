@@ -1,38 +1,63 @@
 /** TCPOP_WRITE (2); reference tcpx §3.3, §4, §13 (low-water mark). */
-import { NOW } from '../../core/deadline.ts';
+import { type Deadline, NOW } from '../../core/deadline.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
-import { writeOp } from '../../net/ops.ts';
+import type { Transfer } from '../../net/endpoint.ts';
+import { writeFurtherOp } from '../../net/ops.ts';
 import { type Call, type Outcome, succeeded } from '../call.ts';
-import { type Runtime, timerDeadline } from '../runtime.ts';
-import type { StreamSocket } from '../sockets.ts';
+import { type Begun, isOutcome, type Runtime, timerDeadline } from '../runtime.ts';
+import type { ConnectingSocket, StreamSocket } from '../sockets.ts';
 import { refused } from '../status.ts';
 import { establishedOp, STILL_CONNECTING } from './connecting.ts';
 import { textOf } from './open.ts';
 import { countOf, streamOf } from './stream.ts';
 
-export function* writeOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
-  const found = streamOf(runtime, call);
+export function writeOpcode(runtime: Runtime, call: Call): Begun {
+  const socket = streamOf(runtime, call);
   const limit = timerDeadline(call);
-  const socket = found.kind === 'stream' ? found : yield* establishedOp(runtime, found, call.timer > 0 ? limit : NOW);
+  return socket.kind === 'stream'
+    ? writeTo(runtime, call, socket, limit)
+    : writeOnceConnectedOp(runtime, call, socket, limit);
+}
+
+function* writeOnceConnectedOp(runtime: Runtime, call: Call, found: ConnectingSocket, limit: Deadline): Op<Outcome> {
+  const socket = yield* establishedOp(runtime, found, call.timer > 0 ? limit : NOW);
   if (socket === null) return refused('EAGAIN', STILL_CONNECTING);
+  const begun = writeTo(runtime, call, socket, limit);
+  return isOutcome(begun) ? begun : yield* begun;
+}
+
+function writeTo(runtime: Runtime, call: Call, socket: StreamSocket, limit: Deadline): Begun {
   if (socket.writing) return refused('EALREADY', 'another WRITE waits on this socket');
   const from = data(runtime, call, socket);
   if (from.length === 0) return succeeded(0);
+  const { endpoint } = socket;
+  const mayWait = socket.blocking || call.timer > 0;
+  // A write that may not wait is not begun before all of it fits, as the low-water mark of the original has it; more
+  // than an empty send buffer can hold goes out in part.
+  if (!mayWait && !endpoint.fits(from.length)) return nothingSent(from);
+  const first = endpoint.write(from, !mayWait);
+  return first === from.length ? sent(socket, first) : writeOnOp(socket, from, first, mayWait ? limit : NOW);
+}
+
+/** Goes on after a first attempt that was not enough. */
+function* writeOnOp(socket: StreamSocket, from: Uint8Array, first: Transfer, until: Deadline): Op<Outcome> {
   socket.writing = true;
   try {
-    const { endpoint } = socket;
-    const mayWait = socket.blocking || call.timer > 0;
-    // A write that may not wait is not begun before all of it fits, as the low-water mark of the original has it; more
-    // than an empty send buffer can hold goes out in part.
-    const begins = mayWait || endpoint.fits(from.length);
-    const sent = begins ? yield* writeOp(endpoint, from, mayWait ? limit : NOW) : 0;
-    if (sent === 0) return refused('EAGAIN', `no room to send ${from.length} bytes`);
-    socket.connect = 'known';
-    return succeeded(sent);
+    const count = yield* writeFurtherOp(socket.endpoint, from, first, until);
+    return count === 0 ? nothingSent(from) : sent(socket, count);
   } finally {
     socket.writing = false;
   }
+}
+
+function sent(socket: StreamSocket, count: number): Outcome {
+  socket.connect = 'known';
+  return succeeded(count);
+}
+
+function nothingSent(from: Uint8Array): Outcome {
+  return refused('EAGAIN', `no room to send ${from.length} bytes`);
 }
 
 function data(runtime: Runtime, call: Call, socket: StreamSocket): Uint8Array {
