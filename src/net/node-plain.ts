@@ -33,7 +33,7 @@ export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpo
     super();
     this.socket = socket;
     this.stream = socket;
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('data', (chunk: Buffer) => this.received(chunk));
     socket.on('end', () => this.inputEnded());
     socket.on('error', (error) => {
       this.#fail(ioError(error));
@@ -54,7 +54,8 @@ export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpo
     this.broken = error;
   }
 
-  #received(chunk: Uint8Array): void {
+  /** Takes what has arrived, in memory that stays as it is. */
+  protected received(chunk: Uint8Array): void {
     if (this.#diversion === null) this.deliver(chunk);
     else if (!this.#diversion.data(chunk)) this.pause();
   }

@@ -8,6 +8,8 @@ import { UNACCEPTED_LIMIT } from './limits.ts';
 import { ioError, NodePlainEndpoint } from './node-plain.ts';
 import { Wakes } from './wakes.ts';
 
+const arrivals = new Uint8Array(64 * 1024);
+
 export class NodeEndpoint extends NodePlainEndpoint {
   readonly #socket: net.Socket;
   #connected: boolean;
@@ -25,6 +27,30 @@ export class NodeEndpoint extends NodePlainEndpoint {
       this.#learnAddresses();
       this.wakes.fireAll();
     });
+  }
+
+  /**
+   * Begins a connection. Its socket receives into memory that all sockets of the thread share, and makes no 'data': a
+   * buffer and an event for every arrival would be a fifth of a short round trip.
+   */
+  static dial(host: string, family: 4 | 6, port: number): NodeEndpoint {
+    const socket = net.connect({
+      host,
+      port,
+      family,
+      autoSelectFamily: false,
+      allowHalfOpen: true,
+      noDelay: true,
+      onread: {
+        buffer: arrivals,
+        callback(count) {
+          endpoint.received(Buffer.from(arrivals.subarray(0, count)));
+          return true;
+        },
+      },
+    });
+    const endpoint = new NodeEndpoint(socket, false);
+    return endpoint;
   }
 
   #learnAddresses(): void {
@@ -123,11 +149,8 @@ export class NodeListener implements Listener {
 
 /** Connects to one address. */
 export function* connectNodeOp(address: string, family: 4 | 6, port: number, until: Deadline): Op<PlainEndpoint> {
-  const socket = new net.Socket({ allowHalfOpen: true });
-  const endpoint = new NodeEndpoint(socket, false);
+  const endpoint = NodeEndpoint.dial(address, family, port);
   const what = `${address} port ${port}`;
-  socket.setNoDelay(true);
-  socket.connect({ host: address, port, family, autoSelectFamily: false });
   let connected = false;
   try {
     while (!endpoint.connected) {
