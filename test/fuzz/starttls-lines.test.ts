@@ -14,7 +14,7 @@ import { isUsable, type UpgradePolicy } from '../../src/starttls/negotiation.ts'
 import { serveOp } from '../../src/starttls/serve.ts';
 import { DialogueError, type InjectionPolicy, Wire } from '../../src/starttls/wire.ts';
 import type { TlsInfo } from '../../src/tls/info.ts';
-import { readTranscript } from '../support/transcript.ts';
+import { INFO, readTranscript } from '../support/transcript.ts';
 
 /** For each dialect and role, in ms. */
 const TIME = 1_000;
@@ -23,19 +23,6 @@ const MOST_UNREAD = 65_536 + 16_384 + 65_536;
 const MARK = 'CLEARMARK';
 /** The longest chunk that the channel gives. */
 const CHUNK = 65_536;
-
-const INFO: TlsInfo = {
-  engine: 'node',
-  role: 'client',
-  version: 'TLSv1.3',
-  suite: 'TLS_AES_128_GCM_SHA256',
-  group: 'x25519',
-  alpn: null,
-  servername: null,
-  resumed: false,
-  verify: { result: 'verified', reasons: [] },
-  peer: null,
-};
 
 /** Says what it was given, in pieces of the given sizes in turn, and then nothing or that it has ended. */
 class Babbling implements Channel {
@@ -56,17 +43,22 @@ class Babbling implements Channel {
   }
 
   // biome-ignore lint/correctness/useYield: it never waits
-  *receiveOp(until: Deadline): Op<Uint8Array | 'timeout'> {
+  *receiveOp(until: Deadline, most: number = CHUNK): Op<Uint8Array | 'timeout'> {
     expect(this.closed).toBe(false);
     this.mostUnread = Math.max(this.mostUnread, this.wire?.unread ?? 0);
     const part = this.#parts[this.tls === null ? 0 : 1];
     if (part === undefined || part.length === 0) {
       return this.#ends && Number.isFinite(until.at) ? new Uint8Array(0) : 'timeout';
     }
-    const size = Math.min(part.length, this.#sizes[this.#reads % this.#sizes.length] ?? CHUNK);
+    const size = Math.min(part.length, most, this.#sizes[this.#reads % this.#sizes.length] ?? CHUNK);
     this.#reads += 1;
     this.#parts[this.tls === null ? 0 : 1] = part.subarray(size);
     return part.subarray(0, size);
+  }
+
+  // biome-ignore lint/correctness/useYield: it never waits
+  *helloOp(): Op<boolean | 'timeout'> {
+    return false;
   }
 
   // biome-ignore lint/correctness/useYield: it never waits

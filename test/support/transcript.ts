@@ -58,7 +58,8 @@ function bytesOf(text: string): Buffer {
 /** Where the other side's bytes are cut: all of a turn at once, each byte alone, or once at a place of the whole. */
 export type Cut = 'whole' | 'bytes' | number;
 
-const INFO: TlsInfo = {
+/** The facts of a session that exists in tests only. */
+export const INFO: TlsInfo = {
   engine: 'node',
   role: 'client',
   version: 'TLSv1.3',
