@@ -11,7 +11,7 @@ import { ChannelError, type Stray } from './channel.ts';
 import type { Dialect, Opening, Parties, Reply } from './dialect.ts';
 import { isUsable, type Negotiation, type Outcome, type Timings, type UpgradePolicy } from './negotiation.ts';
 import { describeStaple } from './ocsp.ts';
-import { quoted } from './quoted.ts';
+import { printable } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 export interface NegotiateOptions {
@@ -169,7 +169,7 @@ function* upgradeOp(
   const reply = yield* timedOp(wire, draft, 'request', client.requestOp(wire, parties));
   draft.reply = reply;
   if (!reply.accepted) {
-    const said = quoted(`${reply.code} ${reply.text}`.trim());
+    const said = printable(`${reply.code} ${reply.text}`.trim());
     const ended = new Ended('refused', `the server refuses ${client.trigger}: ${said}`);
     return withoutTls(ended, reply.final === true ? 'require' : policy);
   }
