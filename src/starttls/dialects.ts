@@ -40,6 +40,7 @@ export const DIALECTS: readonly Dialect[] = [
 /** Other spellings of names and schemes, as people and other tools have them. */
 export const ALIASES: ReadonlyMap<string, string> = new Map([
   ['smtps', 'submissions'],
+  ['managesieve', 'sieve'],
   ['postgresql', 'postgres'],
   ['mariadb', 'mysql'],
   ['xmpp-client', 'xmpp'],

@@ -60,7 +60,7 @@ export const INJECTION_PROBES: Readonly<Record<string, InjectionProbe | null>> =
   imap: line('tcpx1 NOOP', { marker: 'tcpx1' }),
   pop3: line('NOOP'),
   // The server lists its capabilities unasked.
-  managesieve: line('NOOP', { ask: { command: 'NOOP', answer: /^OK/i } }),
+  sieve: line('NOOP', { ask: { command: 'NOOP', answer: /^OK/i } }),
   nntp: line('DATE'),
   ftp: line('NOOP'),
   irc: line('PING tcpx1', { marker: 'tcpx1' }),

@@ -4,6 +4,7 @@ import { Deadline } from '../../src/core/deadline.ts';
 import { runAsync } from '../../src/core/run.ts';
 import type { Attack, Dialect } from '../../src/starttls/dialect.ts';
 import { DIALECTS } from '../../src/starttls/dialects.ts';
+import { INJECTION_PROBES } from '../../src/starttls/injection-probes.ts';
 import { negotiateOp } from '../../src/starttls/negotiate.ts';
 import type { Outcome } from '../../src/starttls/negotiation.ts';
 import { serveOp } from '../../src/starttls/serve.ts';
@@ -40,6 +41,10 @@ const OUTCOMES: Readonly<Record<Attack, readonly Outcome[]>> = {
   silence: ['timeout'],
   drip: ['upgraded'],
 };
+
+it('every dialect says what may be injected into it', () => {
+  expect(Object.keys(INJECTION_PROBES).sort()).toEqual(DIALECTS.map(({ name }) => name).sort());
+});
 
 describe.each(DIALECTS.map((dialect) => [dialect.name, dialect] as const))('%s', (_name, dialect) => {
   it('client and server of the same dialect come to TLS', async () => {
