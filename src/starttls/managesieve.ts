@@ -33,7 +33,8 @@ function replyOf(tokens: readonly Token[]): Reply | null {
   const code = word?.kind === 'atom' ? word.text.toUpperCase() : '';
   if (!/^(?:OK|NO|BYE)$/.test(code)) return null;
   const last = rest.at(-1);
-  return { accepted: code === 'OK', code, enhanced: null, text: last?.kind === 'string' ? onOneLine([last]) : '' };
+  const text = last?.kind === 'string' ? onOneLine([last]) : '';
+  return { accepted: code === 'OK', code, enhanced: null, text, final: code === 'BYE' };
 }
 
 function* replyOp(wire: Wire): Op<Reply> {

@@ -36,6 +36,7 @@ const LIST_FOLLOWS = 101;
 const POSTING = 200;
 const NO_POSTING = 201;
 const GO_AHEAD = 382;
+const CLOSING = 400;
 
 function* replyOp(wire: Wire): Op<NntpReply> {
   const line = yield* wire.lineOp();
@@ -80,7 +81,7 @@ const client: ClientDialogue = {
   *requestOp(wire) {
     yield* wire.commandOp('STARTTLS');
     const { code, text } = yield* replyOp(wire);
-    return { accepted: code === GO_AHEAD, code: String(code), enhanced: null, text };
+    return { accepted: code === GO_AHEAD, code: String(code), enhanced: null, text, final: code === CLOSING };
   },
   *renewOp(wire) {
     return (yield* capabilitiesOp(wire))?.entries ?? null;

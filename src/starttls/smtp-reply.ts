@@ -47,9 +47,12 @@ export function replyText({ code, lines }: SmtpReply): string {
 /** RFC 3463 §2: class.subject.detail at the beginning of the text. */
 const ENHANCED = /^([245]\.\d{1,3}\.\d{1,3})(?: |$)/;
 
+/** Says goodbye, in SMTP and in FTP. */
+const CLOSING = 421;
+
 /** The reply to a trigger; accepted with exactly this code. */
 export function triggerReply(reply: SmtpReply, accepted: number): Reply {
   const text = reply.lines.join(' ');
   const enhanced = ENHANCED.exec(text)?.[1] ?? null;
-  return { accepted: reply.code === accepted, code: String(reply.code), enhanced, text };
+  return { accepted: reply.code === accepted, code: String(reply.code), enhanced, text, final: reply.code === CLOSING };
 }

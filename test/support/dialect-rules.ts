@@ -75,6 +75,8 @@ export interface ClientScripts {
   readonly missing: readonly (readonly [name: string, text: string, outcome: Outcome])[];
   /** Answers to the trigger that are refusals, and their code. */
   readonly refusals: readonly (readonly [text: string, code: string])[];
+  /** The same, after which the server closes, so that nobody can go on in clear. */
+  readonly finalRefusals?: readonly (readonly [text: string, code: string])[];
   /** What an attacker puts behind the go-ahead. */
   readonly injections: readonly (readonly [name: string, text: string])[];
   /** Whole dialogues that end in another way. */
@@ -128,6 +130,14 @@ export function clientRules(dialect: Dialect, scripts: ClientScripts): void {
       const preferred = play(dialect, `${opening}${text}\n`, { policy: 'prefer' });
       expect(preferred.result).toMatchObject({ outcome: 'clear', reply: { accepted: false, code } });
       expect(preferred.channel.closed).toBe(false);
+    });
+
+    it.each(scripts.finalRefusals ?? [])('%s is a refusal that ends the connection', (text, code) => {
+      for (const policy of ['require', 'prefer'] as const) {
+        const { channel, result } = play(dialect, `${opening}${text}\n${leave}`, { policy });
+        expect(result).toMatchObject({ outcome: 'refused', tls: null, reply: { accepted: false, code } });
+        expect(channel).toMatchObject({ closed: true, finished: true });
+      }
     });
 
     it('does not ask under the policy never', () => {

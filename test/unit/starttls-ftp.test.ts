@@ -38,7 +38,6 @@ clientRules(FTP, {
   ],
   refusals: [
     ['S: 334 ADAT=⏎', '334'],
-    ['S: 421 closing⏎', '421'],
     ['S: 431 not now⏎', '431'],
     ['S: 500 what⏎', '500'],
     ['S: 502 not here⏎', '502'],
@@ -47,6 +46,7 @@ clientRules(FTP, {
     ['S: 534-never⏎\nS: by policy⏎\nS: 534 never⏎', '534'],
     ['S: 235 done already⏎', '235'],
   ],
+  finalRefusals: [['S: 421 closing⏎', '421']],
   injections: [
     ['a whole reply', 'S! 211-Features⏎\nS!  PBSZ⏎\nS! 211 End⏎\n'],
     ['half a reply', 'S! 211-Features⏎\nS!  PBS\n'],

@@ -32,8 +32,8 @@ clientRules(MANAGESIEVE, {
   refusals: [
     ['S: NO "not now"⏎', 'NO'],
     ['S: no (TRYLATER) {7}⏎\nS: not now⏎', 'NO'],
-    ['S: BYE⏎', 'BYE'],
   ],
+  finalRefusals: [['S: BYE⏎', 'BYE']],
   injections: [
     ['a whole list', 'S! "SASL" "PLAIN"⏎\nS! OK⏎\n'],
     ['half a list', 'S! "SASL" "PLA\n'],

@@ -34,9 +34,9 @@ clientRules(NNTP, {
     ['S: 500 what⏎', '500'],
     ['S: 501 what⏎', '501'],
     ['S: 483 of all answers⏎', '483'],
-    ['S: 400 going down⏎', '400'],
     ['S: 383⏎', '383'],
   ],
+  finalRefusals: [['S: 400 going down⏎', '400']],
   injections: [
     ['a whole list', 'S! 101 list⏎\nS! AUTHINFO USER⏎\nS! .⏎\n'],
     ['half a list', 'S! 101 list⏎\nS! AUTHINFO US\n'],
