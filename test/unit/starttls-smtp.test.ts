@@ -1,141 +1,130 @@
 import { describe, expect, it } from 'vitest';
-import { Deadline } from '../../src/core/deadline.ts';
-import { runSync, sleeper } from '../../src/core/run.ts';
-import { type NegotiateOptions, negotiateOp } from '../../src/starttls/negotiate.ts';
-import type { Negotiation } from '../../src/starttls/negotiation.ts';
 import { LMTP, SMTP } from '../../src/starttls/smtp.ts';
-import { type InjectionPolicy, Wire } from '../../src/starttls/wire.ts';
-import {
-  type Cut,
-  lengthOf,
-  parseTranscript,
-  readTranscript,
-  TranscriptChannel,
-  type Turn,
-} from '../support/transcript.ts';
+import { clientRules, play, serverRules } from '../support/dialect-rules.ts';
 
-const PARTIES = { host: 'mx.example', self: 'client.example' };
+const OPENING = 'S: 220 mx⏎\nC: EHLO client.example⏎\n';
+const OFFER = `${OPENING}S: 250-mx⏎\nS: 250 STARTTLS⏎\nC: STARTTLS⏎\n`;
 
-interface Play extends NegotiateOptions {
-  readonly cut?: Cut;
-  readonly injected?: InjectionPolicy;
-  readonly dialect?: typeof SMTP;
-}
-
-function play(turns: readonly Turn[], { cut = 'whole', injected, dialect = SMTP, ...options }: Play = {}) {
-  const channel = new TranscriptChannel(turns, { cut });
-  const wire = new Wire(channel, { until: Deadline.after(1_000), ...(injected === undefined ? {} : { injected }) });
-  const result: Negotiation = runSync(negotiateOp(dialect, wire, PARTIES, options), sleeper);
-  return { channel, result };
-}
-
-describe('SMTP as a client', () => {
-  const turns = readTranscript('smtp-upgrade');
-
-  it('upgrades, and forgets what was said in clear', () => {
-    const { channel, result } = play(turns);
-    expect(channel.finished).toBe(true);
-    expect(result).toMatchObject({
-      outcome: 'upgraded',
-      reason: '',
-      greeting: 'mx.example ESMTP ready',
-      preTlsCapabilities: ['PIPELINING', 'starttls', '8BITMIME'],
-      postTlsCapabilities: ['AUTH PLAIN LOGIN', '8BITMIME'],
-      trigger: 'STARTTLS',
-      reply: { accepted: true, code: '220', enhanced: '2.0.0', text: '2.0.0 ready to start TLS' },
-      discardedBytes: 0,
-      stateReset: ['greeting', 'capabilities'],
-      credentialsInClear: false,
-      roundTrips: 4,
-    });
-  });
-
-  it('reads the same dialogue byte by byte, and cut at every place', () => {
-    const { result } = play(turns);
-    const places: Cut[] = ['bytes', ...Array.from({ length: lengthOf(turns, 'server') }, (_, place) => place)];
-    for (const cut of places) {
-      const again = play(turns, { cut }).result;
-      expect({ ...again, timings: null }, String(cut)).toEqual({ ...result, timings: null });
-    }
-  });
-
-  const OPENING = 'S: 220 mx⏎\nC: EHLO client.example⏎\n';
-  const OFFER = `${OPENING}S: 250-mx⏎\nS: 250 STARTTLS⏎\nC: STARTTLS⏎\n`;
-
-  it.each([
-    ['no offer', `${OPENING}S: 250-mx⏎\nS: 250 PIPELINING⏎\nC: QUIT⏎\n`, 'notOffered'],
-    ['an overwritten offer', `${OPENING}S: 250-mx⏎\nS: 250 XXXXXXXA⏎\nC: QUIT⏎\n`, 'strippedSuspected'],
-    ['a longer word', `${OPENING}S: 250-mx⏎\nS: 250 STARTTLSX⏎\nC: QUIT⏎\n`, 'strippedSuspected'],
-    ['a refused EHLO', `${OPENING}S: 502 no⏎\nC: HELO client.example⏎\nS: 250 mx⏎\nC: QUIT⏎\n`, 'strippedSuspected'],
-    ['a refusal', `${OFFER}S: 454 4.7.0 not now⏎\nC: QUIT⏎\n`, 'refused'],
+clientRules(SMTP, {
+  fixture: 'smtp-upgrade',
+  expected: {
+    greeting: 'mx.example ESMTP ready',
+    preTlsCapabilities: ['PIPELINING', 'starttls', '8BITMIME'],
+    postTlsCapabilities: ['AUTH PLAIN LOGIN', '8BITMIME'],
+    trigger: 'STARTTLS',
+    reply: { accepted: true, code: '220', enhanced: '2.0.0', text: '2.0.0 ready to start TLS' },
+    stateReset: ['greeting', 'capabilities'],
+    credentialsInClear: false,
+    roundTrips: 4,
+  },
+  opening: OFFER,
+  go: 'S: 220 go⏎\n',
+  renewal: 'C: EHLO client.example⏎\nS: 250-mx⏎\nS: 250 AUTH PLAIN⏎\n',
+  renewed: ['AUTH PLAIN'],
+  leave: 'C: QUIT⏎\n',
+  missing: [
+    ['no offer', `${OPENING}S: 250-mx⏎\nS: 250 PIPELINING⏎\n`, 'notOffered'],
+    ['an overwritten offer', `${OPENING}S: 250-mx⏎\nS: 250 XXXXXXXA⏎\n`, 'strippedSuspected'],
+    ['a longer word', `${OPENING}S: 250-mx⏎\nS: 250 STARTTLSX⏎\n`, 'strippedSuspected'],
+    ['a refused EHLO', `${OPENING}S: 502 no⏎\nC: HELO client.example⏎\nS: 250 mx⏎\n`, 'strippedSuspected'],
+  ],
+  refusals: [
+    ['S: 454 4.7.0 not now⏎', '454'],
+    ['S: 500 what⏎', '500'],
+    ['S: 501 what⏎', '501'],
+    ['S: 502 not here⏎', '502'],
+    ['S: 503 not now⏎', '503'],
+    ['S: 554-never⏎\nS: 554 ever⏎', '554'],
+    ['S: 250 ok⏎', '250'],
+  ],
+  finalRefusals: [['S: 421 closing⏎', '421']],
+  injections: [
+    ['a whole reply', 'S! 250-x⏎\nS! 250 AUTH PLAIN⏎\n'],
+    ['half a reply', 'S! 250-x⏎\nS! 250 AUTH PL\n'],
+    ['a line behind the last of several', 'S! 220 go⏎\n'],
+  ],
+  failures: [
     ['a refused greeting', 'S: 554 5.7.1 go away⏎\nC: QUIT⏎\n', 'refused'],
     ['an answer without code', `${OFFER}S: go ahead⏎\n`, 'malformed'],
-    ['an endless line', `S: ${'x'.repeat(20_000)}\n`, 'malformed'],
-    ['silence', OPENING, 'timeout'],
     ['an end in the middle', `${OPENING}S: 250-mx⏎\n<END>\n`, 'closed'],
-    ['a TLS alert instead of a greeting', 'S: \\x15\\x03\\x03\\x00\\x02\\x02\\x46⏎\n', 'wrongMode'],
-  ])('%s ends the connection under the policy require', (_name, text, outcome) => {
-    const { channel, result } = play(parseTranscript(text));
-    expect(result.outcome).toBe(outcome);
-    expect(result.reason).not.toBe('');
-    expect(result.tls).toBeNull();
-    expect(channel.closed).toBe(true);
-    expect(channel.finished).toBe(true);
-  });
+    ['a reply without end', 'S: 220-x⏎\n'.repeat(1_001), 'malformed'],
+  ],
+});
 
-  it.each([
-    ['no offer', `${OPENING}S: 250-mx⏎\nS: 250 PIPELINING⏎\n`],
-    ['an overwritten offer', `${OPENING}S: 250-mx⏎\nS: 250 XXXXXXXA⏎\n`],
-    ['a refusal', `${OFFER}S: 454 4.7.0 not now⏎\n`],
-  ])('%s leaves the connection in clear under the policy prefer', (_name, text) => {
-    const { channel, result } = play(parseTranscript(text), { policy: 'prefer' });
-    expect(result).toMatchObject({ outcome: 'clear', tls: null });
-    expect(channel.closed).toBe(false);
-  });
-
-  it('does not ask under the policy never', () => {
-    const { result } = play(parseTranscript(`${OPENING}S: 250-mx⏎\nS: 250 STARTTLS⏎\n`), { policy: 'never' });
-    expect(result).toMatchObject({ outcome: 'clear', trigger: null });
-  });
-
+describe('SMTP as a client', () => {
   it('tells whether users can log in in clear', () => {
-    const { result } = play(parseTranscript(`${OPENING}S: 250-mx⏎\nS: 250 AUTH PLAIN⏎\n`), { policy: 'never' });
+    const { result } = play(SMTP, `${OPENING}S: 250-mx⏎\nS: 250 AUTH PLAIN⏎\n`, { policy: 'never' });
     expect(result.credentialsInClear).toBe(true);
   });
 
-  const INJECTIONS: readonly (readonly [string, string, number])[] = [
-    ['a whole line', 'S! 250-x⏎\nS! 250 AUTH PLAIN⏎\n', 23],
-    ['half a line', 'S! 250-x⏎\nS! 250 AUTH PL\n', 18],
-    ['one byte', 'S! \\x16\n', 1],
-  ];
-  it.each(INJECTIONS)('%s behind the go-ahead is refused, counted and shown', (_name, text, count) => {
-    const { channel, result } = play(parseTranscript(`${OFFER}S: 220 go⏎\n${text}<TLS>\n`));
-    expect(result).toMatchObject({ outcome: 'injected', discardedBytes: count, tls: null });
-    expect(result.discardedSample).toMatch(count === 1 ? /^16$/ : /^3235302d780d0a/);
-    expect(channel.closed).toBe(true);
-  });
-
-  it.each(INJECTIONS)('%s behind the go-ahead is dropped where the policy says so', (_name, text, count) => {
-    const turns = parseTranscript(`${OFFER}S: 220 go⏎\n${text}<TLS>\nC: EHLO client.example⏎\nS: 250 mx⏎\n`);
-    for (const cut of ['whole', 'bytes'] as const) {
-      const { result } = play(turns, { injected: 'drop', cut });
-      expect(result).toMatchObject({ outcome: 'upgraded', discardedBytes: count, postTlsCapabilities: [] });
-    }
-  });
-
-  it('ends a multi-line go-ahead at its last line', () => {
-    const { result } = play(parseTranscript(`${OFFER}S: 220-go⏎\nS: 220 go⏎\nS! 250 x⏎\n<TLS>\n`));
-    expect(result).toMatchObject({ outcome: 'injected', discardedBytes: 7 });
+  it('counts and shows what was injected', () => {
+    const { result } = play(SMTP, `${OFFER}S: 220-go⏎\nS: 220 go⏎\nS! 250 x⏎\n<TLS>\n`);
+    expect(result).toMatchObject({ outcome: 'injected', discardedBytes: 7, discardedSample: '32353020780d0a' });
   });
 });
 
 describe('LMTP as a client', () => {
   it('says LHLO both times, and does not fall back', () => {
-    const turns = parseTranscript(
+    const upgraded = play(
+      LMTP,
       'S: 220 x⏎\nC: LHLO client.example⏎\nS: 250-x⏎\nS: 250 STARTTLS⏎\nC: STARTTLS⏎\nS: 220 go⏎\n<TLS>\nC: LHLO client.example⏎\nS: 250 x⏎\n',
     );
-    expect(play(turns, { dialect: LMTP }).result.outcome).toBe('upgraded');
-    const refused = parseTranscript('S: 220 x⏎\nC: LHLO client.example⏎\nS: 500 no⏎\nC: QUIT⏎\n');
-    expect(play(refused, { dialect: LMTP }).result).toMatchObject({ outcome: 'refused' });
+    expect(upgraded.result.outcome).toBe('upgraded');
+    const refused = play(LMTP, 'S: 220 x⏎\nC: LHLO client.example⏎\nS: 500 no⏎\nC: QUIT⏎\n');
+    expect(refused.result).toMatchObject({ outcome: 'refused' });
   });
+});
+
+const GREETING = 'S: 220 mx.example ESMTP⏎\n';
+const UPGRADE = 'C: STARTTLS⏎\nS: 220 2.0.0 go⏎\n<TLS>\n';
+const EHLO_IN_TLS =
+  'C: EHLO c⏎\nS: 250-mx.example⏎\nS: 250-PIPELINING⏎\nS: 250-8BITMIME⏎\nS: 250-AUTH PLAIN LOGIN⏎\nS: 250 SMTPUTF8⏎\n';
+const EHLO = EHLO_IN_TLS.replace('AUTH PLAIN LOGIN', 'STARTTLS');
+
+serverRules(SMTP, {
+  whole: `${GREETING}${EHLO}${UPGRADE}${EHLO_IN_TLS}C: MAIL FROM:<a@b>⏎
+S: 250 2.1.0 ok⏎
+C: RCPT TO:<c@d>⏎
+S: 250 2.1.5 ok⏎
+C: DATA⏎
+S: 354 end with a dot on a line of its own⏎
+C: text⏎
+C: .⏎
+S: 250 2.0.0 taken⏎
+C: QUIT⏎
+S: 221 2.0.0 bye⏎
+`,
+  greeting: GREETING,
+  trigger: 'STARTTLS⏎',
+  go: 'S: 220 2.0.0 go⏎\n',
+  injected: 'NOOP',
+  tail: 'C: P⏎\nS: 500 5.5.1 unknown command⏎\n',
+  exchanges: [
+    ['takes no parameter to STARTTLS', 'C: STARTTLS now⏎\nS: 501 5.5.4 STARTTLS takes no parameter⏎\n'],
+    ['refuses STARTTLS inside TLS', `${UPGRADE}C: STARTTLS⏎\nS: 503 5.5.1 TLS is active already⏎\n`],
+    ['refuses AUTH in clear', 'C: AUTH PLAIN AGEAYg==⏎\nS: 538 5.7.11 TLS first⏎\n'],
+    [
+      'forgets the envelope and the name that came in clear',
+      `${EHLO}C: MAIL FROM:<a@b>⏎\nS: 250 2.1.0 ok⏎\n${UPGRADE}C: RCPT TO:<c@d>⏎\nS: 503 5.5.1 MAIL first⏎\nC: MAIL FROM:<a@b>⏎\nS: 503 5.5.1 EHLO first⏎\n`,
+    ],
+  ],
+});
+
+serverRules(LMTP, {
+  whole: `${GREETING}${EHLO}${UPGRADE}${EHLO_IN_TLS}C: QUIT⏎\nS: 221 2.0.0 bye⏎\n`.replaceAll('EHLO', 'LHLO'),
+  greeting: GREETING,
+  trigger: 'STARTTLS⏎',
+  go: 'S: 220 2.0.0 go⏎\n',
+  injected: 'NOOP',
+  tail: 'C: P⏎\nS: 500 5.5.1 unknown command⏎\n',
+  exchanges: [
+    [
+      'does not know EHLO, nor HELO',
+      'C: EHLO c⏎\nS: 500 5.5.1 unknown command⏎\nC: HELO c⏎\nS: 500 5.5.1 LMTP wants LHLO⏎\n',
+    ],
+    [
+      'answers for each recipient inside TLS alone',
+      `${EHLO.replace('EHLO', 'LHLO')}C: MAIL FROM:<a@b>⏎\nS: 250 2.1.0 ok⏎\nC: RCPT TO:<c@d>⏎\nS: 250 2.1.5 ok⏎\n${UPGRADE}${EHLO_IN_TLS.replace('EHLO', 'LHLO')}C: MAIL FROM:<a@b>⏎\nS: 250 2.1.0 ok⏎\nC: RCPT TO:<c@d>⏎\nS: 250 2.1.5 ok⏎\nC: DATA⏎\nS: 354 end with a dot on a line of its own⏎\nC: .⏎\nS: 250 2.0.0 taken⏎\n`,
+    ],
+  ],
 });
