@@ -86,7 +86,7 @@ export function ftpRetrieveOp(wire: Wire, dialOp: DialOp, path: string, take: Ta
 function* transferOp(wire: Wire, dialOp: DialOp, type: 'A' | 'I', command: string, take: TakePart): Op<FtpTransfer> {
   const verb = command.slice(0, 4);
   requireCode(yield* ftpCommandOp(wire, `TYPE ${type}`), `TYPE ${type}`, 200);
-  const data = yield* dialOp(yield* passivePortOp(wire), wire.until);
+  const data = yield* dialOp(yield* passivePortOp(wire), wire.until.atMost(wire.patience));
   try {
     // The server begins TLS only once it knows what for.
     requireCode(yield* ftpCommandOp(wire, command), verb, 125, 150);
@@ -100,7 +100,7 @@ function* transferOp(wire: Wire, dialOp: DialOp, type: 'A' | 'I', command: strin
 
 function* receivedOp(wire: Wire, data: Channel, verb: string, take: TakePart): Op<Omit<FtpTransfer, 'reply'>> {
   try {
-    const tls = wire.encrypted ? yield* data.upgradeOp('client', wire.until) : null;
+    const tls = wire.encrypted ? yield* data.upgradeOp('client', wire.until.atMost(wire.patience)) : null;
     return { tls, bytes: yield* receiveAllOp(data, wire, take) };
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;

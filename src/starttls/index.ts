@@ -2,14 +2,17 @@
  * tcpx/starttls: from clear text to TLS in every protocol that has a way there.
  *
  * {@link starttls} connects, or takes a TCPX socket or a Node stream, and gives the encrypted connection with the facts
- * of how it came about.
+ * of how it came about. {@link ftp} goes on from there, because FTP's data need connections of their own.
  */
 export { CancelledError, EngineError, TcpxError, UsageError } from '../core/errors.ts';
 export type { CertificateFacts } from '../tls/certificate.ts';
 export type { PeerCertificate, TlsInfo, VerifyResult } from '../tls/info.ts';
 export type { VerifyReason } from '../tls/verify.ts';
+export { ChannelError } from './channel.ts';
 export type { ChannelDuplex as StarttlsStream } from './channel-duplex.ts';
 export type { Reply } from './dialect.ts';
+export { type Ftp, type FtpClient, type FtpClientSync, type FtpOptions, ftp } from './ftp-client.ts';
+export type { FtpTransfer } from './ftp-transfer.ts';
 export type { Negotiation, Outcome, Timings, UpgradePolicy } from './negotiation.ts';
 export type {
   HostOptions,
@@ -21,4 +24,4 @@ export type {
 } from './options.ts';
 export { NegotiationError, type Starttls, starttls, type Upgraded, type UpgradedSync } from './starttls.ts';
 export { type Mode, SCHEMES, type Scheme } from './target.ts';
-export type { Exchange, InjectionPolicy } from './wire.ts';
+export { DialogueError, type Exchange, type InjectionPolicy } from './wire.ts';

@@ -94,17 +94,18 @@ function closeJob(job: Job | null): void {
   job?.close();
 }
 
-interface Plan {
+export interface Plan {
   readonly start: Start;
   readonly settings: AttemptSettings;
   /** For messages. */
   readonly where: string;
 }
 
-type JobMaker = (tls: TlsOptions, engine: EngineRequest | undefined) => Job;
+/** Gives the job for a connection that was not told one. */
+export type JobMaker = (tls: TlsOptions, engine: EngineRequest | undefined) => Job;
 
-/** @throws UsageError for options that make no sense */
-function planOf(options: SyncOptions | StreamOptions, mode: CallMode, makeJob: JobMaker): Plan {
+/** What options come down to. @throws UsageError for those that make no sense */
+export function planOf(options: SyncOptions | StreamOptions, mode: CallMode, makeJob: JobMaker): Plan {
   if ('stream' in options) return streamPlan(options);
   if ('socket' in options) return socketPlan(options, mode);
   const target = targetOfOptions(options);
