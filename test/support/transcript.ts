@@ -9,7 +9,7 @@
  *
  * `⏎` is CR LF, `↵` LF alone, `\x16` one byte. A line without `⏎` is sent as it stands: the first half of a line, or bytes of a
  * binary protocol. Lines of the same side that follow one another arrive in one segment. `S!` marks what only an attacker
- * sends behind the go-ahead. `<END>` is the end of the stream; a transcript that stops without it goes on in silence. `#` begins a comment. Inside `hex:` bytes are in hexadecimal.
+ * sends behind the go-ahead. `S~` is a regular expression for what our side sends at once and nobody can foresee. `<END>` is the end of the stream; a transcript that stops without it goes on in silence. `#` begins a comment. Inside `hex:` bytes are in hexadecimal.
  */
 import { readFileSync } from 'node:fs';
 import type { Deadline } from '../../src/core/deadline.ts';
@@ -19,6 +19,7 @@ import type { TlsInfo } from '../../src/tls/info.ts';
 
 export type Turn =
   | { readonly kind: 'bytes'; readonly from: Role; readonly bytes: Buffer }
+  | { readonly kind: 'pattern'; readonly from: Role; readonly pattern: RegExp }
   | { readonly kind: 'tls' }
   | { readonly kind: 'end' };
 
@@ -33,10 +34,15 @@ export function parseTranscript(text: string): Turn[] {
     if (line === '<TLS>') turns.push({ kind: 'tls' });
     else if (line === '<END>') turns.push({ kind: 'end' });
     else {
-      const match = /^([CS])[:!] ?(.*)$/s.exec(line);
+      const match = /^([CS])([:!~]) ?(.*)$/s.exec(line);
       if (match === null) throw new Error(`not a line of a transcript: ${line}`);
-      const from = match[1] === 'C' ? 'client' : 'server';
-      const bytes = bytesOf(match[2] ?? '');
+      const [, letter, mark, content = ''] = match;
+      const from = letter === 'C' ? 'client' : 'server';
+      if (mark === '~') {
+        turns.push({ kind: 'pattern', from, pattern: new RegExp(`^${content}$`, 's') });
+        continue;
+      }
+      const bytes = bytesOf(content);
       const last = turns.at(-1);
       if (last?.kind === 'bytes' && last.from === from) {
         turns[turns.length - 1] = { ...last, bytes: Buffer.concat([last.bytes, bytes]) };
@@ -140,6 +146,10 @@ export class TranscriptChannel implements Channel {
     const said = Buffer.from(bytes).toString('latin1');
     this.sent += said;
     const [turn] = this.#turns;
+    if (turn?.kind === 'pattern' && turn.from === this.#role && turn.pattern.test(said)) {
+      this.#turns.shift();
+      return 'sent';
+    }
     if (turn?.kind !== 'bytes' || turn.from !== this.#role) {
       throw new Error(`${JSON.stringify(said)} was sent where the transcript has ${JSON.stringify(turn)}`);
     }
