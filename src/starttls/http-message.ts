@@ -1,17 +1,11 @@
 /**
- * Heads and bodies of HTTP/1.1 (RFC 9110, 9112), read strictly: what two readers could take differently is refused,
- * since whatever lies behind a head decides whether TLS can start.
+ * Messages of HTTP/1.1 (RFC 9110, 9112), read strictly: what two readers could take differently is refused,
+ * since whatever lies behind a message decides whether TLS can start.
  */
 import { asBuffer } from '../core/bytes.ts';
 import type { Op } from '../core/op.ts';
 import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
-
-export interface Head {
-  /** The request line or the status line. */
-  readonly first: string;
-  readonly fields: Fields;
-}
 
 export interface Fields {
   /** As they came, for people. */
@@ -29,8 +23,13 @@ const MOST_FIELDS = 100;
 const LONGEST_BODY = 1_048_576;
 const BODY_PART = 16_384;
 
-/** A line that ends with CR LF and has no other control character but tab in it. */
-function* lineOp(wire: Wire): Op<string> {
+/**
+ * A line that ends with CR LF and has no other control character but tab in it: the first of a message, for example, which
+ * is worth a look before the others are waited for.
+ *
+ * @throws DialogueError malformed, timeout, closed
+ */
+export function* lineOp(wire: Wire): Op<string> {
   const end = yield* wire.findOp(LF, 0, LONGEST_LINE, 'line');
   if (end < 0) throw new DialogueError('closed', 'the connection was closed in the middle of a message');
   const line = asBuffer(yield* wire.exactOp(end + 1)).toString('latin1');
@@ -40,18 +39,13 @@ function* lineOp(wire: Wire): Op<string> {
 }
 
 /*
- * head       = first-line CRLF *( field-line CRLF ) CRLF
+ * message    = first-line CRLF *( field-line CRLF ) CRLF [body]
  * field-line = token ":" OWS value OWS
  */
 const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/s;
 
-/** @throws DialogueError malformed for what is no head, folded lines among it; timeout and closed */
-export function* headOp(wire: Wire): Op<Head> {
-  const first = yield* lineOp(wire);
-  return { first, fields: yield* fieldsOp(wire) };
-}
-
-function* fieldsOp(wire: Wire): Op<Fields> {
+/** The fields up to the empty line. @throws DialogueError malformed, for folded lines too; timeout, closed */
+export function* fieldsOp(wire: Wire): Op<Fields> {
   const lines: (readonly [string, string])[] = [];
   for (;;) {
     const line = yield* lineOp(wire);

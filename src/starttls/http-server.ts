@@ -1,7 +1,7 @@
 /** The server's part of HTTP: OPTIONS upgrades, everything else in clear is told to (426), and inside TLS a page is served. */
 import type { Op } from '../core/op.ts';
 import type { ServerDialogue, Session } from './dialect.ts';
-import { type Fields, type Framing, framingOf, type Head, headOp, skipBodyOp } from './http-message.ts';
+import { type Fields, type Framing, fieldsOp, framingOf, lineOp, skipBodyOp } from './http-message.ts';
 import { CLOSED, SERVED } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
@@ -39,9 +39,10 @@ interface Request {
 /*
  * request-line = method SP target SP "HTTP/1." digit
  */
-function requestOf({ first, fields }: Head): Request {
-  const [, method, version] = /^([A-Z]+) [!-~]+ HTTP\/(1\.[01])$/.exec(first) ?? [];
+function* readRequestOp(wire: Wire): Op<Request> {
+  const [, method, version] = /^([A-Z]+) [!-~]+ HTTP\/(1\.[01])$/.exec(yield* lineOp(wire)) ?? [];
   if (method === undefined) throw new DialogueError('malformed', 'not a request line of HTTP/1.1');
+  const fields = yield* fieldsOp(wire);
   if (fields.all('host').length !== 1) throw new DialogueError('malformed', 'a request needs one Host field');
   const connection = fields.list('connection');
   const stays = version === '1.1' ? !connection.includes('close') : connection.includes('keep-alive');
@@ -51,7 +52,7 @@ function requestOf({ first, fields }: Head): Request {
 /** The next request. One that cannot be read is answered, and ends the connection. */
 function* requestOp(wire: Wire): Op<Request> {
   try {
-    return requestOf(yield* headOp(wire));
+    return yield* readRequestOp(wire);
   } catch (error) {
     if (error instanceof DialogueError && error.fault === 'malformed') yield* wire.sendOp(response(400, FINAL));
     throw error;

@@ -11,7 +11,7 @@
  */
 import type { Op } from '../core/op.ts';
 import type { ClientDialogue, Dialect } from './dialect.ts';
-import { type Fields, framingOf, headOp, skipBodyOp } from './http-message.ts';
+import { type Fields, fieldsOp, framingOf, lineOp, skipBodyOp } from './http-message.ts';
 import { httpServer } from './http-server.ts';
 import { quoted } from './quoted.ts';
 import { DialogueError, requireOneLine, type Wire } from './wire.ts';
@@ -42,9 +42,10 @@ function optionsRequest(host: string, ...fields: readonly string[]): string {
 /** The next response but provisional ones; 101 counts. */
 function* responseOp(wire: Wire): Op<Response> {
   for (let count = 0; count < MOST_PROVISIONAL; count += 1) {
-    const { first, fields } = yield* headOp(wire);
+    const first = yield* lineOp(wire);
     const [, version = '', digits, reason = ''] = STATUS_LINE.exec(first) ?? [];
     if (digits === undefined) throw new DialogueError('malformed', `not a status line: ${quoted(first)}`);
+    const fields = yield* fieldsOp(wire);
     const code = Number(digits);
     if (code >= 200 || code === SWITCHING_PROTOCOLS) return { first, version, code, reason, fields };
   }

@@ -18,7 +18,7 @@ const FLAGS = 0x0008_aa01;
 function greeting(flags: number): Buffer {
   const [low, high] = [flags & 0xffff, flags >>> 16];
   return Buffer.concat([
-    latin1('\x0a8.0.36\0\x01\0\0\08bytes!!\0'),
+    latin1('\x0a8.0.36\0\x01\0\0\x008bytes!!\0'),
     Buffer.from([low & 0xff, low >> 8, 45, 2, 0, high & 0xff, high >> 8, 21]),
     Buffer.alloc(10),
     latin1('twelve bytes\0caching_sha2_password\0'),
