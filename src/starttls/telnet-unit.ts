@@ -1,5 +1,6 @@
 /** What a Telnet connection is made of (RFC 854, 855): bytes of text, commands, options and subnegotiations. */
 import type { Op } from '../core/op.ts';
+import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 export const IAC = 255;
@@ -101,12 +102,18 @@ const OPTIONS: ReadonlyMap<number, string> = new Map([
 ]);
 
 export function unitName(unit: Unit): string {
-  if (unit.kind === 'text') return JSON.stringify(String.fromCharCode(unit.byte));
+  if (unit.kind === 'text') return `text ${quoted(String.fromCharCode(unit.byte))}`;
   if (unit.kind === 'command') return `IAC ${COMMANDS.get(unit.command) ?? unit.command}`;
   const option = OPTIONS.get(unit.option) ?? String(unit.option);
   if (unit.kind === 'option') return `${COMMANDS.get(unit.command) ?? unit.command} ${option}`;
   const follows = unit.option === START_TLS && unit.content.length === 1 && unit.content[0] === FOLLOWS;
   return `SB ${option} ${follows ? 'FOLLOWS' : `of ${unit.content.length} bytes`}`;
+}
+
+/** The text from here to the next command; null where a byte 255 is the text. */
+function textAt(bytes: Uint8Array, place: number): string | null {
+  const end = bytes.indexOf(IAC, place);
+  return end === place ? null : Buffer.from(bytes.subarray(place, end < 0 ? bytes.length : end)).toString('latin1');
 }
 
 /** How many units of one transfer are told to people. */
@@ -119,8 +126,9 @@ export function unitNames(bytes: Uint8Array): string {
     for (let place = 0; place < bytes.length && names.length < MOST_SHOWN; ) {
       const found = measure(bytes.subarray(place));
       if (typeof found === 'number') break;
-      names.push(unitName(found.unit));
-      place += found.length;
+      const text = found.unit.kind === 'text' ? textAt(bytes, place) : null;
+      names.push(text === null ? unitName(found.unit) : `text ${quoted(text)}`);
+      place += text?.length ?? found.length;
     }
   } catch (error) {
     if (!(error instanceof DialogueError)) throw error;
