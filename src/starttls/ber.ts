@@ -70,9 +70,20 @@ function blockOf({ tag, items, bytes }: BerValue): asn1jsModule.BaseBlock {
  * @throws DialogueError malformed; for lengths without a number too, which LDAP forbids (RFC 4511 §5.1)
  */
 export function decode(bytes: Uint8Array, what: string): BerValue {
-  const { offset, result } = library().fromBER(bytes, { maxDepth: MOST_LEVELS, maxNodes: MOST_NODES });
-  if (offset !== bytes.length || result.error !== '') throw new DialogueError('malformed', `${what} is not valid BER`);
-  return plainOf(result, what);
+  const parsed = parse(bytes);
+  if (parsed === null) throw new DialogueError('malformed', `${what} is not valid BER`);
+  return plainOf(parsed, what);
+}
+
+function parse(bytes: Uint8Array): asn1jsModule.BaseBlock | null {
+  const { fromBER } = library();
+  try {
+    const { offset, result } = fromBER(bytes, { maxDepth: MOST_LEVELS, maxNodes: MOST_NODES });
+    return offset === bytes.length && result.error === '' ? result : null;
+  } catch {
+    // Texts and times with impossible contents make it throw errors of all sorts.
+    return null;
+  }
 }
 
 function plainOf(block: asn1jsModule.BaseBlock, what: string): BerValue {

@@ -14,7 +14,7 @@ import { isUsable, type UpgradePolicy } from '../../src/starttls/negotiation.ts'
 import { serveOp } from '../../src/starttls/serve.ts';
 import { DialogueError, type InjectionPolicy, Wire } from '../../src/starttls/wire.ts';
 import type { TlsInfo } from '../../src/tls/info.ts';
-import { INFO, readTranscript } from '../support/transcript.ts';
+import { TLS_INFO, readTranscript } from '../support/transcript.ts';
 
 /** For each dialect and role, in ms. */
 const TIME = 1_000;
@@ -74,7 +74,7 @@ class Babbling implements Channel {
       this.closed = true;
       throw new ChannelError(-74, 'errno', 'plaintext', { count: clear.length, head: clear.subarray(0, 32) });
     }
-    this.tls = { ...INFO, role };
+    this.tls = { ...TLS_INFO, role };
     return this.tls;
   }
 
@@ -208,7 +208,7 @@ describe('ftp', () => {
     fc.assert(
       fc.property(mutated(control), babble(['', 'data'], false), (said, data) => {
         const channel = new Babbling(latin1(''), latin1(said), [CHUNK], true);
-        channel.tls = INFO;
+        channel.tls = TLS_INFO;
         const wire = new Wire(channel, { until: Deadline.after(60_000) });
         const ports: number[] = [];
         // biome-ignore lint/correctness/useYield: it never waits

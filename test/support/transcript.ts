@@ -65,7 +65,7 @@ function bytesOf(text: string): Buffer {
 export type Cut = 'whole' | 'bytes' | number;
 
 /** The facts of a session that exists in tests only. */
-export const INFO: TlsInfo = {
+export const TLS_INFO: TlsInfo = {
   engine: 'node',
   role: 'client',
   version: 'TLSv1.3',
@@ -98,7 +98,7 @@ export class TranscriptChannel implements Channel {
     this.#turns = [...turns];
     this.#role = role;
     this.#cut = cut;
-    this.tls = encrypted ? { ...INFO, role } : null;
+    this.tls = encrypted ? { ...TLS_INFO, role } : null;
   }
 
   /** True when everything has been said. */
@@ -172,7 +172,7 @@ export class TranscriptChannel implements Channel {
     }
     if (turn?.kind !== 'tls') throw new Error(`TLS was started where the transcript has ${JSON.stringify(turn)}`);
     this.#turns.shift();
-    this.tls = { ...INFO, role };
+    this.tls = { ...TLS_INFO, role };
     return this.tls;
   }
 
