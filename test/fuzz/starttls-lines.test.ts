@@ -14,7 +14,7 @@ import { isUsable, type UpgradePolicy } from '../../src/starttls/negotiation.ts'
 import { serveOp } from '../../src/starttls/serve.ts';
 import { DialogueError, type InjectionPolicy, Wire } from '../../src/starttls/wire.ts';
 import type { TlsInfo } from '../../src/tls/info.ts';
-import { TLS_INFO, readTranscript } from '../support/transcript.ts';
+import { readTranscript, TLS_INFO } from '../support/transcript.ts';
 
 /** For each dialect and role, in ms. */
 const TIME = 1_000;
