@@ -127,8 +127,7 @@ const PHASES: readonly (readonly [keyof Timings, string])[] = [
 function timesText(timings: Timings, trigger: string | null): string {
   const parts = PHASES.flatMap(([phase, name]) => {
     const ms = timings[phase];
-    // What rounds to nothing did not happen: some protocols say nothing before the trigger, or after TLS.
-    return ms === null || ms < 0.05 ? [] : [`${phase === 'request' ? (trigger ?? name) : name} ${ms.toFixed(1)} ms`];
+    return ms === null ? [] : [`${phase === 'request' ? (trigger ?? name) : name} ${ms.toFixed(1)} ms`];
   });
   return parts.length === 0 ? 'none' : parts.join(', ');
 }

@@ -48,6 +48,8 @@ export interface Attempt {
   readonly remote: Address;
   /** What was received behind the dialogue. */
   readonly unread: Uint8Array;
+  /** Whether the server has said anything in the dialogue, be it nonsense. */
+  readonly heard: boolean;
 }
 
 const NOWHERE: Address = { host: '', port: 0 };
@@ -63,7 +65,7 @@ export function* attemptOp(start: Start, settings: AttemptSettings): Op<Attempt>
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;
     const result = unconnected(dialect, policy, error, until.clock() - began);
-    return { result, channel: null, socket: -1, remote: NOWHERE, unread: NO_BYTES };
+    return { result, channel: null, socket: -1, remote: NOWHERE, unread: NO_BYTES, heard: false };
   }
   const remote = remoteOf(channel);
   let done = false;
@@ -76,7 +78,7 @@ export function* attemptOp(start: Start, settings: AttemptSettings): Op<Attempt>
     const socket = channel instanceof XcallChannel ? channel.socket : -1;
     // A stream may not have been connected before; a socket may have been closed since.
     const known = remote.host === '' ? remoteOf(channel) : remote;
-    return { result, channel, socket, remote: known, unread: wire.takeUnread() };
+    return { result, channel, socket, remote: known, unread: wire.takeUnread(), heard: wire.head.length > 0 };
   } finally {
     // A bug of an observer, or of ours: the connection is in no state that anybody could use.
     if (!done) yield* channel.closeOp();

@@ -8,7 +8,7 @@ import { type Attempt, type AttemptSettings, attemptOp } from './attempt.ts';
 import { ChannelError } from './channel.ts';
 import { type InjectionReport, injectionOp } from './command-injection.ts';
 import { TLS } from './direct.ts';
-import { isUsable, type Negotiation, type Outcome, type UpgradePolicy } from './negotiation.ts';
+import { isUsable, type Outcome, type UpgradePolicy } from './negotiation.ts';
 import { type Mode, type Target, targetOf } from './target.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 import { DialogueError, type InjectionPolicy, Wire } from './wire.ts';
@@ -36,7 +36,7 @@ export interface Examination extends Attempt {
   readonly otherMode: string | null;
 }
 
-export interface CheckReport extends Omit<Examination, 'channel' | 'socket' | 'unread'> {
+export interface CheckReport extends Omit<Examination, 'channel' | 'socket' | 'unread' | 'heard'> {
   readonly target: Target;
   readonly verdict: Verdict;
   /** What is wrong, in a sentence; empty when nothing is. */
@@ -55,7 +55,7 @@ export function* examineOp(settings: CheckSettings): Op<Examination> {
   const attempt = yield* attemptOp({ kind: 'target', target, caller: settings.caller }, attemptSettings(settings));
   const other = otherModeOf(target);
   if (attempt.result.outcome === 'wrongMode') return { ...attempt, otherMode: other.url };
-  if (!mayBeWrongMode(target.mode, attempt.result)) return { ...attempt, otherMode: null };
+  if (!mayBeWrongMode(target.mode, attempt)) return { ...attempt, otherMode: null };
   const answers = yield* answersOp({ ...settings, target: other, timeout: Math.min(timeout, SECOND_TRY) });
   return { ...attempt, otherMode: answers ? other.url : null };
 }
@@ -112,9 +112,10 @@ const UNCLEAR: Readonly<Record<Mode, ReadonlySet<Outcome>>> = {
   direct: new Set(['timeout', 'closed', 'handshake']),
 };
 
-function mayBeWrongMode(mode: Mode, { outcome, timings }: Negotiation): boolean {
-  // What fails after the trigger, or inside TLS, fails for reasons of its own.
-  const early = mode === 'upgrade' ? timings.request === null : timings.open === null;
+function mayBeWrongMode(mode: Mode, { result, heard }: Attempt): boolean {
+  const { outcome, timings } = result;
+  // A server that has answered the opening, or the trigger, speaks the protocol: it fails for reasons of its own.
+  const early = !heard || (mode === 'upgrade' && timings.request === null);
   return early && UNCLEAR[mode].has(outcome);
 }
 
@@ -160,10 +161,14 @@ function* testedOp(
 ): Op<readonly InjectionReport[] | null> {
   const { target, timeout } = settings;
   if (result.outcome !== 'upgraded') return null;
-  const allowed = isLoopback(remote.host) || hosts.some((host) => host.toLowerCase() === target.host.toLowerCase());
-  if (!allowed) return null;
+  if (!mayInject(remote.host, target.host, hosts)) return null;
   const control = result.postTlsCapabilities;
   return yield* injectionOp({ target, caller: caller(), address: remote.host, control, timeout });
+}
+
+/** Only this machine, and hosts that somebody has named, are sent commands that they should not execute. */
+export function mayInject(address: string, host: string, named: readonly string[]): boolean {
+  return isLoopback(address) || named.some((name) => name.toLowerCase() === host.toLowerCase());
 }
 
 /** RFC 1122 §3.2.1.3, RFC 4291 §2.5.3. */

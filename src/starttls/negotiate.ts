@@ -162,6 +162,8 @@ function* upgradeOp(
   wire.awaitReply();
   const opening = yield* timedOp(wire, draft, 'open', client.openOp(wire, parties));
   draft.opening = opening;
+  // Where the client begins with the trigger there was no opening.
+  if (wire.head.length === 0) draft.timings.open = null;
   if (policy === 'never') return well('clear');
   const obstacle = obstacleOf(opening, client.trigger, title);
   if (obstacle !== null) return withoutTls(obstacle, policy);
@@ -175,6 +177,7 @@ function* upgradeOp(
   }
   yield* timedOp(wire, draft, 'handshake', wire.upgradeOp());
   if (renew) draft.renewed = yield* timedOp(wire, draft, 'renew', client.renewOp(wire, parties));
+  if (draft.renewed === null) draft.timings.renew = null;
   return well('upgraded');
 }
 

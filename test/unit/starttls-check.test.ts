@@ -1,0 +1,187 @@
+// What a check comes down to: verdicts, what may be attacked, certificates and stapled statuses as they are shown.
+import { describe, expect, it } from 'vitest';
+import { constructed, ENUMERATED, encode, integer, OCTET_STRING, primitive, SEQUENCE } from '../../src/starttls/ber.ts';
+import { mayInject } from '../../src/starttls/check.ts';
+import { DIALECTS } from '../../src/starttls/dialects.ts';
+import { INJECTION_PROBES } from '../../src/starttls/injection-probes.ts';
+import type { Negotiation, Outcome } from '../../src/starttls/negotiation.ts';
+import { describeStaple } from '../../src/starttls/ocsp.ts';
+import { firstToExpire, VERDICTS, type Verdict, verdictOf, worstOf } from '../../src/starttls/verdict.ts';
+import { describeChain } from '../../src/tls/certificate.ts';
+import { negotiationOf } from '../support/negotiation.ts';
+import { makePki } from '../support/pki.ts';
+
+describe('verdicts', () => {
+  const OUTCOMES: readonly (readonly [Outcome, Verdict, number])[] = [
+    ['upgraded', 'good', 0],
+    ['direct', 'good', 0],
+    ['clear', 'plaintext-only', 11],
+    ['notOffered', 'not-offered', 12],
+    ['refused', 'refused', 13],
+    ['preauth', 'preauth', 14],
+    ['wrongMode', 'wrong-mode', 15],
+    ['timeout', 'timeout', 16],
+    ['unreachable', 'unreachable', 17],
+    ['handshake', 'failed', 18],
+    ['closed', 'failed', 18],
+    ['malformed', 'failed', 18],
+    ['unverified', 'unverified', 19],
+    ['strippedSuspected', 'stripped', 20],
+    ['injected', 'injected', 21],
+  ];
+  it.each(OUTCOMES)('%s is %s, exit status %i', (outcome, verdict, exit) => {
+    const result = negotiationOf({ outcome });
+    expect(verdictOf({ result, wrongMode: false, injectable: false }, 14)).toBe(verdict);
+    expect(VERDICTS[verdict].exit).toBe(exit);
+  });
+
+  it('say what a second try, and the injection test, have shown', () => {
+    const timeout = negotiationOf({ outcome: 'timeout' });
+    expect(verdictOf({ result: timeout, wrongMode: true, injectable: false }, 14)).toBe('wrong-mode');
+    const upgraded = negotiationOf({ outcome: 'upgraded' });
+    expect(verdictOf({ result: upgraded, wrongMode: false, injectable: true }, 14)).toBe('injectable');
+  });
+
+  it('look at the whole chain for what expires first', () => {
+    const certificate = { issuer: '', names: [], validFrom: '', validTo: '', fingerprint256: '' };
+    const chain: Negotiation['chain'] = [
+      { ...certificate, subject: 'CN=own', daysLeft: 90 },
+      { ...certificate, subject: 'CN=issuer', daysLeft: 13.9 },
+    ];
+    const result = negotiationOf({ outcome: 'upgraded', chain });
+    expect(firstToExpire(result)?.subject).toBe('CN=issuer');
+    expect(verdictOf({ result, wrongMode: false, injectable: false }, 14)).toBe('expires-soon');
+    expect(verdictOf({ result, wrongMode: false, injectable: false }, 13)).toBe('good');
+    expect(firstToExpire(negotiationOf({ outcome: 'clear' }))).toBeNull();
+  });
+
+  it('are ordered from best to worst, each with an exit status of its own', () => {
+    const exits = Object.values(VERDICTS).map(({ exit }) => exit);
+    expect(exits).toEqual([...new Set(exits)].sort((left, right) => left - right));
+    // 1 to 3 and 141 are those of the whole command.
+    expect(exits.filter((exit) => (exit > 0 && exit < 10) || exit > 127)).toEqual([]);
+    expect(worstOf([])).toBe('good');
+    expect(worstOf(['good', 'unverified', 'timeout'])).toBe('unverified');
+  });
+});
+
+describe('the injection test', () => {
+  it.each([
+    ['127.0.0.1', true],
+    ['127.9.9.9', true],
+    ['::1', true],
+    ['::ffff:127.0.0.1', true],
+    ['128.0.0.1', false],
+    ['10.127.0.1', false],
+    ['2001:db8::1', false],
+    ['', false],
+  ])('against %s: %s', (address, allowed) => {
+    expect(mayInject(address, 'mx.example', [])).toBe(allowed);
+    expect(mayInject(address, 'mx.example', ['example', 'other.example'])).toBe(allowed);
+    expect(mayInject(address, 'MX.example', ['mx.EXAMPLE'])).toBe(true);
+  });
+
+  it('knows for each dialect what to inject, or that there is nothing', () => {
+    expect(DIALECTS.map(({ name }) => name).filter((name) => !Object.hasOwn(INJECTION_PROBES, name))).toEqual([]);
+  });
+
+  it('injects messages that are whole, and halves that are the beginning of them', () => {
+    const parties = { host: "o'brien<&.example", self: 'client.example' };
+    for (const [name, probe] of Object.entries(INJECTION_PROBES)) {
+      if (probe === null) continue;
+      const command = Buffer.from(probe.command(parties));
+      const half = probe.half(parties);
+      if (half !== null) {
+        expect(half.length, name).toBeLessThan(command.length);
+        expect(command.subarray(0, half.length).equals(half), name).toBe(true);
+      }
+      expect(command.toString('latin1'), name).not.toContain("o'brien");
+    }
+  });
+});
+
+describe('certificates', () => {
+  it('are described in the order of the chain', async () => {
+    const { chained } = await makePki();
+    const ders = chained.cert
+      .split(/(?<=-----END CERTIFICATE-----)/)
+      .filter((pem) => pem.includes('BEGIN'))
+      .map((pem) => Buffer.from(pem.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64'));
+    const [own, issuer] = describeChain(ders, Date.now());
+    expect(own).toMatchObject({
+      subject: 'CN=localhost',
+      issuer: 'CN=tcpx test intermediate',
+      names: ['localhost', '127.0.0.1', '::1'],
+      validTo: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z$/),
+    });
+    expect(own?.daysLeft).toBeGreaterThan(0);
+    expect(own?.daysLeft).toBeLessThan(1);
+    expect(issuer).toMatchObject({ subject: 'CN=tcpx test intermediate', names: [] });
+    const end = Date.parse(own?.validTo ?? '');
+    expect(describeChain(ders, end - 2.58 * 86_400_000)[0]?.daysLeft).toBe(2.5);
+    expect(describeChain(ders, end + 1)[0]?.daysLeft).toBe(-0.1);
+  });
+
+  it('that cannot be read are left out', () => {
+    expect(describeChain([Buffer.from('3003020101', 'hex'), Buffer.alloc(0)])).toEqual([]);
+  });
+});
+
+describe('a stapled OCSP response', () => {
+  const time = (text: string) => primitive(0x18, text);
+  const response = (status: number, ...more: Parameters<typeof constructed>[1][]) => {
+    const single = constructed(
+      SEQUENCE,
+      constructed(SEQUENCE, primitive(OCTET_STRING, 'the certificate')),
+      status === 0xa1 ? constructed(status, time('20261101000000Z')) : primitive(status, ''),
+      time('20261120093000Z'),
+      ...more,
+    );
+    const data = constructed(
+      SEQUENCE,
+      constructed(0xa2, primitive(OCTET_STRING, 'the responder')),
+      time('20261120093000Z'),
+      constructed(SEQUENCE, single),
+    );
+    const basic = encode(constructed(SEQUENCE, data, constructed(SEQUENCE)));
+    const typed = constructed(
+      SEQUENCE,
+      primitive(0x06, Buffer.from('2b0601050507300101', 'hex')),
+      primitive(OCTET_STRING, basic),
+    );
+    return encode(constructed(SEQUENCE, integer(0, ENUMERATED), constructed(0xa0, typed)));
+  };
+
+  it.each([
+    [0x80, 'good'],
+    [0xa1, 'revoked'],
+    [0x82, 'unknown'],
+  ])('with status %i is %s', (tag, status) => {
+    const bytes = response(tag, constructed(0xa0, time('20261127093000Z')));
+    expect(describeStaple({ response: bytes, checked: true })).toEqual({
+      status,
+      thisUpdate: '2026-11-20T09:30:00.000Z',
+      nextUpdate: '2026-11-27T09:30:00.000Z',
+      checked: true,
+    });
+  });
+
+  it('need not say when the next one comes', () => {
+    expect(describeStaple({ response: response(0x80), checked: false })).toMatchObject({
+      status: 'good',
+      nextUpdate: null,
+    });
+  });
+
+  it('may say that there is no answer', () => {
+    const tryLater = encode(constructed(SEQUENCE, integer(3, ENUMERATED)));
+    expect(describeStaple({ response: tryLater, checked: false })).toMatchObject({ status: 'unavailable' });
+  });
+
+  it('is never more than unreadable, cut wherever', () => {
+    const bytes = response(0x80);
+    for (let length = 0; length < bytes.length; length += 1) {
+      expect(describeStaple({ response: bytes.subarray(0, length), checked: false }).status).toBe('unreadable');
+    }
+  });
+});
