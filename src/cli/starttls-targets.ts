@@ -56,7 +56,7 @@ async function readTargets(file: string): Promise<string> {
  * @throws UsageError that names the line
  */
 export function parseTargets(text: string, source: string, options: TargetOptions): Target[] {
-  return text.split('\n').flatMap((line, index) => {
+  return text.split(/\r?\n/).flatMap((line, index) => {
     const written = line.replace(/(?:^|\s)#.*$/, '').trim();
     if (written === '') return [];
     try {
@@ -152,7 +152,7 @@ const WRITERS: Readonly<Record<Format, (checked: readonly Checked[]) => string>>
 };
 
 /** RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe. */
-function csvLine(cells: readonly string[]): string {
+export function csvLine(cells: readonly string[]): string {
   const written = cells.map((cell) => {
     const safe = /^[=+\-@\t\r]/.test(cell) && !/^-?\d+(?:\.\d+)?$/.test(cell) ? `'${cell}` : cell;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
