@@ -5,13 +5,19 @@
  * that makes synchronous calls has one worker, started on first use and unref'd, whose loop they live on. Replies to
  * blocking calls come on a port of their own, because the port of asynchronous replies is read by the event loop.
  */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Transferable, Worker } from 'node:worker_threads';
 import { EngineError } from '../core/errors.ts';
 import { holdProcess, releaseProcess } from '../core/keep-alive.ts';
 
-/** What the two sides share: a counter that the worker raises with every blocking reply, and its state. */
+/**
+ * What the two sides share: a counter that the worker raises with every blocking reply, its state, and a counter that it
+ * raises when it is asked whether it is there.
+ */
 export const REPLIES = 0;
 export const STATE = 1;
+export const BEATS = 2;
 export const STATE_DEAD = 1;
 
 export interface WorkerSetup {
@@ -26,6 +32,7 @@ export interface Request<T> {
   readonly blocking: boolean;
   /** Cancels an earlier request instead of making a new one. */
   readonly cancels?: number;
+  /** Null for a request that cancels, and for one that only asks for a beat. */
   readonly payload: T | null;
 }
 
@@ -36,19 +43,44 @@ export interface Reply<T> {
   readonly bug: string | null;
 }
 
-/** How long a blocked caller waits before it looks whether the worker is still alive, in ms. */
+/** How long a blocked caller waits before it asks whether the worker is still there, in ms. */
 const ALIVE_CHECK = 1_000;
 
+/**
+ * How many of these in a row may be without an answer. A worker that loads from a slow disk has this long, and one that
+ * ended without a last word (out of memory) is missed after it: its events wait for the thread that is blocked. Counted,
+ * not timed: a process that was stopped meanwhile is not a silent worker.
+ */
+const MOST_SILENT_CHECKS = 30;
+
+export interface BridgeOptions {
+  /** Replaces {@link ALIVE_CHECK}. */
+  readonly aliveCheck?: number;
+  /** Replaces {@link MOST_SILENT_CHECKS}. */
+  readonly mostSilentChecks?: number;
+}
+
 export class Bridge<Q, A> {
-  readonly #flags = new Int32Array(new SharedArrayBuffer(8));
+  readonly #flags = new Int32Array(new SharedArrayBuffer(12));
   readonly #requests: MessagePort;
   readonly #blockingReplies: MessagePort;
   readonly #replies: MessagePort;
+  readonly #aliveCheck: number;
+  readonly #mostSilentChecks: number;
   readonly #waiting = new Map<number, { resolve: (answer: A) => void; reject: (error: Error) => void }>();
   #nextId = 1;
   #dead: string | null = null;
 
-  constructor(workerFile: URL) {
+  /** @throws EngineError when the worker's file is not there, as in a program bundled into one file */
+  constructor(workerFile: URL, options: BridgeOptions = {}) {
+    this.#aliveCheck = options.aliveCheck ?? ALIVE_CHECK;
+    this.#mostSilentChecks = options.mostSilentChecks ?? MOST_SILENT_CHECKS;
+    if (!existsSync(workerFile)) {
+      throw new EngineError(
+        `${fileURLToPath(workerFile)} is missing, which serves synchronous calls of the Node engine: ` +
+          'a program that is bundled keeps the package tcpx outside of its bundle',
+      );
+    }
     const requests = new MessageChannel();
     const blockingReplies = new MessageChannel();
     const replies = new MessageChannel();
@@ -78,6 +110,8 @@ export class Bridge<Q, A> {
   /** Blocks the thread until the worker has answered. */
   request(payload: Q, transfer: readonly Transferable[] = []): A {
     const id = this.#send(payload, true, transfer);
+    let beats = Atomics.load(this.#flags, BEATS);
+    let silent = 0;
     for (;;) {
       const seen = Atomics.load(this.#flags, REPLIES);
       for (;;) {
@@ -87,7 +121,12 @@ export class Bridge<Q, A> {
         if (reply.id === id) return answerOf(reply);
       }
       if (this.#dead !== null || Atomics.load(this.#flags, STATE) === STATE_DEAD) throw this.#deadError();
-      Atomics.wait(this.#flags, REPLIES, seen, ALIVE_CHECK);
+      if (Atomics.wait(this.#flags, REPLIES, seen, this.#aliveCheck) !== 'timed-out') continue;
+      const heard = Atomics.load(this.#flags, BEATS);
+      silent = heard === beats ? silent + 1 : 0;
+      beats = heard;
+      if (silent > this.#mostSilentChecks) this.#die('it does not answer');
+      this.#requests.postMessage({ id: 0, blocking: false, payload: null } satisfies Request<Q>);
     }
   }
 

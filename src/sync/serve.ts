@@ -1,6 +1,6 @@
 /** The worker's side of the bridge: answers each request, blocking ones with a raised flag. */
 import { type Transferable, workerData } from 'node:worker_threads';
-import { REPLIES, type Reply, type Request, STATE, STATE_DEAD, type WorkerSetup } from './bridge.ts';
+import { BEATS, REPLIES, type Reply, type Request, STATE, STATE_DEAD, type WorkerSetup } from './bridge.ts';
 
 export interface Answer<A> {
   readonly payload: A;
@@ -27,7 +27,10 @@ export function serve<Q, A>(answer: (question: Q, signal: AbortSignal) => Promis
       running.get(request.cancels)?.abort();
       return;
     }
-    if (request.payload === null) return;
+    if (request.payload === null) {
+      Atomics.add(flags, BEATS, 1);
+      return;
+    }
     const controller = new AbortController();
     running.set(request.id, controller);
     try {

@@ -7,7 +7,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isVariable, type Variable } from '../basic/index.ts';
-import { UsageError } from '../core/errors.ts';
+import { EngineError, UsageError } from '../core/errors.ts';
 import { runAsync, runSync, sleeper } from '../core/run.ts';
 import { Tracer } from '../core/trace.ts';
 import { Poller } from '../native/poller.ts';
@@ -148,7 +148,12 @@ export class Job {
     this.#closed = true;
     closeRuntime(this.#runtime);
     if (this.#worker !== null) {
-      this.#worker.bridge.request({ kind: 'close', job: this.#worker.job });
+      try {
+        this.#worker.bridge.request({ kind: 'close', job: this.#worker.job });
+      } catch (error) {
+        // With a worker that is gone its sockets are closed already.
+        if (!(error instanceof EngineError)) throw error;
+      }
       this.#worker.sockets.clear();
       this.#worker = null;
     }
@@ -284,9 +289,13 @@ export class Job {
           "call asynchronously, or create the job with home: 'worker'",
       );
     }
-    const side = this.#workerSide();
-    const answer = side.bridge.request({ kind: 'call', job: side.job, call: posted(call, opcode) });
-    return this.#take(side, call, answer);
+    try {
+      const side = this.#workerSide();
+      const answer = side.bridge.request({ kind: 'call', job: side.job, call: posted(call, opcode) });
+      return this.#take(side, call, answer);
+    } catch (error) {
+      return outcomeOf(error, this.#settings.assumptions);
+    }
   }
 
   /** An outcome is given as it is where nothing has to be waited for: each promise in between would cost a turn. */
@@ -301,9 +310,17 @@ export class Job {
     if (this.#livesHere(call)) {
       return refused('EOPNOTSUPP', "the array's sockets live in two threads: create the job with home: 'worker'");
     }
-    const side = this.#workerSide();
-    const question: Question = { kind: 'call', job: side.job, call: posted(call, opcode) };
-    return side.bridge.requestAsync(question, signal).then((answer) => this.#take(side, call, answer));
+    return this.#runInWorker(opcode, call, signal);
+  }
+
+  async #runInWorker(opcode: Opcode, call: Call, signal: AbortSignal | undefined): Promise<Outcome> {
+    try {
+      const side = this.#workerSide();
+      const question: Question = { kind: 'call', job: side.job, call: posted(call, opcode) };
+      return this.#take(side, call, await side.bridge.requestAsync(question, signal));
+    } catch (error) {
+      return outcomeOf(error, this.#settings.assumptions);
+    }
   }
 
   /** Whether an asynchronous call of the Node engine is forwarded: its sockets live in the worker, or will. */
