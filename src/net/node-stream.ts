@@ -44,7 +44,6 @@ export abstract class NodeStream implements Endpoint {
 
   /** Has the stream's progress wake whoever waits. Call once, when `stream` is there. */
   protected observeSending(): void {
-    this.stream.on('drain', () => this.wakes.fire(WRITABLE));
     this.stream.on('finish', () => {
       this.isFinished = true;
       this.wakes.fireAll();
@@ -94,7 +93,10 @@ export abstract class NodeStream implements Endpoint {
     if (room <= 0) return WANT_WRITE;
     // Node keeps the bytes until the kernel has taken them; the caller's variable may change before that.
     const chunk = Buffer.from(from.length <= room ? from : from.subarray(0, room));
-    this.stream.write(chunk);
+    // Whoever waits for room is woken by the chunk that took the last of it: 'drain' goes by the stream's own mark, which a
+    // program may have raised above this bound.
+    if (queued + chunk.length < WRITE_BEHIND_LIMIT) this.stream.write(chunk);
+    else this.stream.write(chunk, () => this.wakes.fire(WRITABLE));
     return chunk.length;
   }
 
