@@ -76,11 +76,14 @@ export interface PeerTls {
   readonly fragment?: number;
 }
 
+/** Where peers are: every address of 127.0.0.0/8 is this machine. */
+export type Loopback = '::1' | `127.${string}`;
+
 export interface PeerScript {
   /** The default: listens on 127.0.0.1, on a port of the system's choice. */
-  readonly listen?: { readonly host?: '127.0.0.1' | '::1'; readonly port?: number };
+  readonly listen?: { readonly host?: Loopback; readonly port?: number };
   /** Connects instead, trying until somebody listens. `afterMs`: waits before each connection. */
-  readonly connect?: { readonly port: number; readonly host?: '127.0.0.1' | '::1'; readonly afterMs?: number };
+  readonly connect?: { readonly port: number; readonly host?: Loopback; readonly afterMs?: number };
   /** TLS from the first byte on. */
   readonly tls?: PeerTls;
   /** What every connection does. */
@@ -220,7 +223,7 @@ export async function startPeer(script: PeerScript): Promise<Peer> {
 }
 
 /** A port where a connection attempt gets no answer: the listener's queue is full. Linux. */
-export async function blackholeListener(at: '127.0.0.1' | '::1' = '127.0.0.1'): Promise<BlackHole> {
+export async function blackholeListener(at: Loopback = '127.0.0.1'): Promise<BlackHole> {
   const host = await startPeerHost();
   const id = host.nextPeer();
   const place = (await host.ask(id, { op: 'black-hole', host: at })) as Place;
