@@ -5,7 +5,7 @@
 import { asBuffer } from '../core/bytes.ts';
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { ProtocolError, UsageError } from '../core/errors.ts';
-import type { Op } from '../core/op.ts';
+import { type Op, sleepOp } from '../core/op.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { type Channel, ChannelError, type Role, type Stray } from './channel.ts';
 
@@ -91,6 +91,7 @@ export class Wire {
   #encrypted: boolean;
   #head: Uint8Array = EMPTY;
   #segment = Number.POSITIVE_INFINITY;
+  #pause = 0;
 
   constructor(channel: Channel, options: WireOptions) {
     this.channel = channel;
@@ -258,19 +259,22 @@ export class Wire {
     if (bytes.length === 0) return;
     this.#observer?.({ from: this.role, bytes, encrypted: this.#encrypted, secret, bulk });
     this.#sending = true;
-    const limit = this.until.atMost(this.#patience);
     for (let sent = 0; sent < bytes.length; sent += this.#segment) {
       const part = this.#segment < bytes.length ? bytes.subarray(sent, sent + this.#segment) : bytes;
-      if ((yield* this.channel.sendOp(part, limit)) === 'timeout') {
+      const limit = this.until.atMost(this.#patience);
+      const late = sent > 0 && limit.expired;
+      if (late || (yield* this.channel.sendOp(part, limit)) === 'timeout') {
         throw new DialogueError('timeout', `the ${this.#peer} did not take ${bytes.length} bytes in time`);
       }
+      if (this.#pause > 0) yield* sleepOp(this.until.atMost(this.#pause));
     }
     this.awaitReply();
   }
 
-  /** From now on sends at most so many bytes at a time, to try the patience of the other side. */
-  sendInSegments(bytes: number): void {
+  /** From now on sends at most so many bytes at a time and rests for `pause` ms behind each, to try the peer's patience. */
+  sendInSegments(bytes: number, pause = 0): void {
     this.#segment = bytes;
+    this.#pause = pause;
   }
 
   /** A command line: text that may come from a caller, so that CR, LF and NUL in it are refused. */
