@@ -72,6 +72,7 @@ export type Attack =
   | 'preauth'
   | 'no-hello'
   | 'tamper'
+  | 'early-greeting'
   | 'garbage'
   | 'silence'
   | 'drip';

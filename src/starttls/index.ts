@@ -3,14 +3,16 @@
  *
  * {@link starttls} connects, or takes a TCPX socket or a Node stream, and gives the encrypted connection with the facts
  * of how it came about. {@link ftp} goes on from there, because FTP's data need connections of their own.
+ * {@link serveStarttls} is a server to try clients against.
  */
 export { CancelledError, EngineError, TcpxError, UsageError } from '../core/errors.ts';
 export type { CertificateFacts } from '../tls/certificate.ts';
 export type { PeerCertificate, TlsInfo, VerifyResult } from '../tls/info.ts';
 export type { VerifyReason } from '../tls/verify.ts';
+export { ATTACKS, type AttackRow } from './attacks.ts';
 export { ChannelError } from './channel.ts';
 export type { ChannelDuplex as StarttlsStream } from './channel-duplex.ts';
-export type { Reply } from './dialect.ts';
+export type { Attack, Reply } from './dialect.ts';
 export { type Ftp, type FtpClient, type FtpClientSync, type FtpOptions, ftp } from './ftp-client.ts';
 export type { FtpTransfer } from './ftp-transfer.ts';
 export type { Negotiation, Outcome, Timings, UpgradePolicy } from './negotiation.ts';
@@ -22,6 +24,9 @@ export type {
   SyncOptions,
   UrlOptions,
 } from './options.ts';
+export { type StarttlsServer, serveStarttls } from './server.ts';
+export type { ConnectionEnd, ConnectionFacts, ServerEvent, ServiceOutcome } from './server-events.ts';
+export type { ServerOptions, ServerSession } from './server-options.ts';
 export { NegotiationError, type Starttls, starttls, type Upgraded, type UpgradedSync } from './starttls.ts';
 export { type Mode, SCHEMES, type Scheme } from './target.ts';
 export { DialogueError, type Exchange, type InjectionPolicy } from './wire.ts';

@@ -234,7 +234,10 @@ function failureOf(error: unknown, wire: Wire): Failure {
   throw error;
 }
 
-const TLS_OUTCOMES: ReadonlyMap<number, Outcome> = new Map([
+/** What becomes of a connection whose channel fails. */
+export type ChannelOutcome = Extract<Outcome, 'unverified' | 'handshake' | 'wrongMode' | 'timeout' | 'closed'>;
+
+const TLS_OUTCOMES: ReadonlyMap<number, ChannelOutcome> = new Map([
   [GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, 'unverified'],
   [GNUTLS_E.CERTIFICATE_ERROR.code, 'unverified'],
   [GNUTLS_E.TIMEDOUT.code, 'timeout'],
@@ -246,7 +249,7 @@ const TLS_OUTCOMES: ReadonlyMap<number, Outcome> = new Map([
 const TIMEOUTS: ReadonlySet<number> = new Set([-11, -110, -10035, -10060]);
 
 /** The outcome that a STATUS of TCPX stands for. */
-export function channelOutcome(status: number, origin: ChannelError['origin']): Outcome {
+export function channelOutcome(status: number, origin: ChannelError['origin']): ChannelOutcome {
   if (origin === 'tls') return TLS_OUTCOMES.get(status) ?? 'handshake';
   return TIMEOUTS.has(status) ? 'timeout' : 'closed';
 }

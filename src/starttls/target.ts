@@ -138,7 +138,8 @@ function modeOf(rest: string, { dialect }: Scheme): Mode | undefined {
   throw new UsageError(`${NEGOTIATION} is ${[...NEGOTIATIONS.keys()].join(' or ')}, not '${asked}'`);
 }
 
-function withMode(scheme: Scheme, mode: Mode | undefined): Scheme {
+/** The same protocol in another mode. @throws UsageError where there is none */
+export function withMode(scheme: Scheme, mode: Mode | undefined): Scheme {
   if (mode === undefined || mode === scheme.mode) return scheme;
   const { dialect } = scheme;
   if (mode === 'direct') return directScheme(dialect, dialect.directScheme ?? scheme.scheme);

@@ -37,6 +37,8 @@ const OUTCOMES: Readonly<Record<Attack, readonly Outcome[]>> = {
   preauth: ['preauth'],
   'no-hello': ['strippedSuspected', 'refused'],
   tamper: ['upgraded'],
+  // No dialect's own: it is played ahead of TLS.
+  'early-greeting': [],
   garbage: ['malformed'],
   silence: ['timeout'],
   drip: ['upgraded'],
