@@ -52,6 +52,8 @@ function scriptOf(fixture: string, from: Role): Script {
 class FuzzChannel implements Channel {
   tls: TlsInfo | null = null;
   closed = false;
+  /** What was sent inside TLS. */
+  sentInside = '';
   /** Called at every look at the connection. */
   watch: () => void = () => {};
   #left: Buffer;
@@ -86,7 +88,8 @@ class FuzzChannel implements Channel {
   }
 
   // biome-ignore lint/correctness/useYield: it never waits
-  *sendOp(): Op<'sent' | 'timeout'> {
+  *sendOp(bytes: Uint8Array): Op<'sent' | 'timeout'> {
+    if (this.tls !== null) this.sentInside += Buffer.from(bytes).toString('latin1');
     return 'sent';
   }
 
@@ -222,6 +225,7 @@ describe.each(Object.entries(FIXTURES))('%s', (name, fixtures) => {
       script: fc.constantFrom(...scripts),
       policy: fc.constantFrom('require' as const, 'prefer' as const, 'never' as const),
     });
+    let upgraded = 0;
     const property = fc.property(arbitrary, ({ script, clear, inside, sizes, ends, injected, direct, policy }) => {
       // A marker in clear means that what is inside comes from an honest server.
       const said = changed(script.clear, clear);
@@ -246,13 +250,15 @@ describe.each(Object.entries(FIXTURES))('%s', (name, fixtures) => {
       if (result.outcome === 'clear') expect(result.tls).toBeNull();
       else if (isUsable(result.outcome)) expect(result.tls).not.toBeNull();
       if (honest && !direct) {
-        expect(JSON.stringify(result.postTlsCapabilities)).not.toContain(MARKER);
+        expect(JSON.stringify(result.postTlsCapabilities) + channel.sentInside).not.toContain(MARKER);
         const heard = exchanges.filter(({ from, encrypted }) => from === 'server' && encrypted);
         expect(Buffer.concat(heard.map(({ bytes }) => bytes)).includes(MARKER)).toBe(false);
       }
+      if (result.outcome === 'upgraded') upgraded += 1;
       told(exchanges);
     });
     run(property);
+    expect(upgraded).toBeGreaterThan(0);
   });
 
   it('as a server', () => {
@@ -262,6 +268,7 @@ describe.each(Object.entries(FIXTURES))('%s', (name, fixtures) => {
       script: fc.constantFrom(...scripts),
       attack: fc.constantFrom(null, null, ...dialect.server.attacks),
     });
+    let upgraded = 0;
     const property = fc.property(arbitrary, ({ script, clear, inside, sizes, ends, injected, direct, attack }) => {
       const said = {
         clear: direct ? Buffer.alloc(0) : changed(script.clear, clear),
@@ -282,9 +289,12 @@ describe.each(Object.entries(FIXTURES))('%s', (name, fixtures) => {
         if (!(error instanceof DialogueError || error instanceof ChannelError)) throw error;
       }
       expect(most).toBeLessThanOrEqual(MOST_UNREAD);
+      if (!said.inside.includes(MARKER)) expect(channel.sentInside).not.toContain(MARKER);
+      if (!direct && channel.tls !== null) upgraded += 1;
       told(exchanges);
     });
     run(property);
+    expect(upgraded).toBeGreaterThan(0);
   });
 
   it('in words', () => {
