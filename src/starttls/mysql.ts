@@ -28,7 +28,7 @@ import { DialogueError } from './wire.ts';
 
 interface Greeting {
   readonly version: string;
-  /** Names of flags, and the plugin that authenticates. */
+  /** Names of flags, the plugin that authenticates, and what passwords are proved with, inside TLS too. */
   readonly capabilities: readonly string[];
 }
 
@@ -48,7 +48,9 @@ function greetingOf(payload: Uint8Array): Greeting {
   const version = reader.textToNul();
   // Version 9 has no flags, and no TLS.
   if (protocol === 9) return { version, capabilities: [] };
-  reader.bytes(4 + 8 + 1);
+  reader.bytes(4);
+  const first = reader.bytes(8);
+  reader.bytes(1);
   let flags = BigInt(reader.uint16le());
   if (reader.left === 0) return { version, capabilities: flagNames(flags) };
   reader.bytes(1 + 2);
@@ -57,10 +59,12 @@ function greetingOf(payload: Uint8Array): Greeting {
   reader.bytes(6);
   const extended = reader.uint32le();
   if ((flags & BigInt(CLIENT_LONG_PASSWORD)) === 0n) flags |= BigInt(extended) << 32n;
-  if ((flags & BigInt(CLIENT_PLUGIN_AUTH)) === 0n) return { version, capabilities: flagNames(flags) };
-  reader.bytes(Math.max(13, scrambleLength - 8));
-  const plugin = reader.rest().toString('latin1').replace(/\0.*$/s, '');
-  return { version, capabilities: [...flagNames(flags), plugin] };
+  // The second part ends with a NUL that is no part of it.
+  const second = reader.bytes(Math.max(13, scrambleLength - 8)).subarray(0, -1);
+  const scramble = `scramble ${Buffer.concat([first, second]).toString('hex')}`;
+  const named = (flags & BigInt(CLIENT_PLUGIN_AUTH)) !== 0n;
+  const plugin = named ? [reader.rest().toString('latin1').replace(/\0.*$/s, '')] : [];
+  return { version, capabilities: [...flagNames(flags), ...plugin, scramble] };
 }
 
 /*

@@ -55,6 +55,7 @@ clientVectors(MYSQL, {
           'CLIENT_SSL',
           'MARIADB_CLIENT_STMT_BULK_OPERATIONS',
           'mysql_native_password',
+          'scramble 73334028476a612946664f386b31512563446a69',
         ]),
       },
     ],
