@@ -3,6 +3,7 @@ import { SCHEMES } from '../starttls/target.ts';
 import { VERDICTS } from '../starttls/verdict.ts';
 import { optionLines } from './option-table.ts';
 import { OPTIONS } from './starttls-options.ts';
+import { QUIET } from './starttls-session.ts';
 
 export function help(): string {
   return `Usage: tcpx starttls PROTOCOL://HOST[:PORT] [options]
@@ -11,8 +12,9 @@ export function help(): string {
 
 Connects in clear, says what the protocol needs, and goes on with TLS; or begins with TLS where the protocol is written
 with it. Shows the dialogue (C: client, S: server, <TLS> where TLS begins), what was negotiated, and then connects standard
-input and output to the server: lines are sent with CR LF, the end of the input ends only the sending. The dialogue then
-goes to standard error, with --quit to standard output.
+input and output to the server: lines are sent with CR LF. The end of the input ends only the sending; that of a pipe or
+file does so when the server has been quiet for ${QUIET / 1000} s. The dialogue then goes to standard error, with --quit to
+standard output.
 
 Protocols: ${wrapped(SCHEMES.map(({ scheme, port }) => (port === null ? scheme : `${scheme} (${port})`)))}
 

@@ -5,18 +5,24 @@ import { StringDecoder } from 'node:string_decoder';
 import { escapeText } from './buffer-text.ts';
 
 export interface SessionOptions {
-  readonly input: Readable;
+  readonly input: Readable & { readonly isTTY?: boolean };
   readonly output: Writable & { readonly isTTY?: boolean };
   /** Lines of text: each is sent with CR LF at its end. Otherwise bytes go as they come. */
   readonly lines: boolean;
-  /** Once the input has ended: how long the server may say nothing before the session is given up, in ms. */
+  /** Once sending has ended: how long the server may say nothing before the session is given up, in ms. */
   readonly patience: number;
   /** Remarks: standard error. */
   readonly err: (text: string) => void;
 }
 
 /**
- * Resolves when the server has closed, or says nothing more although the input has ended. The end of the input is a
+ * Many servers take the end of what they receive for the client's leave and drop what they were about to answer. Piped
+ * input is over long before that: its end is passed on when the server has been quiet for so long, in ms.
+ */
+export const QUIET = 2_000;
+
+/**
+ * Resolves when the server has closed, or says nothing more although sending has ended. The end of the input is a
  * half-close: what the server still has to say is shown.
  *
  * @throws ChannelError when the connection breaks
@@ -24,23 +30,31 @@ export interface SessionOptions {
 export async function talk(stream: Duplex, options: SessionOptions): Promise<void> {
   const { input, output, lines, patience, err } = options;
   const atTerminal = output.isTTY === true;
-  const silence = new Silence(patience, () => stream.destroy());
+  const silence = new Silence();
+  let givenUp = false;
+  const endSending = () => {
+    stream.end();
+    silence.after(patience, () => {
+      givenUp = true;
+      stream.destroy();
+    });
+  };
   const typed = lines ? input.pipe(new LineEnds()) : input;
-  typed.on('end', () => silence.watch());
-  typed.pipe(stream);
+  typed.on('end', () => (input.isTTY === true ? endSending() : silence.after(QUIET, endSending)));
+  typed.pipe(stream, { end: false });
   const decoder = new StringDecoder('utf8');
   try {
     for await (const chunk of stream) {
-      silence.watchOn();
+      silence.broken();
       const shown = atTerminal ? harmless(decoder.write(chunk)) : chunk;
       if (!output.write(shown)) await once(output, 'drain');
     }
     if (atTerminal) err('(the server has closed the connection)\n');
   } catch (error) {
-    if (!silence.expired) throw error;
-    err(`(the server says nothing more, and does not close)\n`);
+    if (!givenUp) throw error;
+    err('(the server says nothing more, and does not close)\n');
   } finally {
-    silence.stop();
+    silence.end();
     input.destroy();
     stream.destroy();
   }
@@ -75,35 +89,24 @@ export class LineEnds extends Transform {
   }
 }
 
-/** Notices when nothing has been heard for a while, once that matters. */
+/** Notices when nothing has been heard for a while. */
 class Silence {
-  expired = false;
-  readonly #patience: number;
-  readonly #ended: () => void;
   #timer: NodeJS.Timeout | undefined;
-  #stopped = false;
+  #over = false;
 
-  constructor(patience: number, ended: () => void) {
-    this.#patience = patience;
-    this.#ended = ended;
-  }
-
-  watch(): void {
+  /** From now on: calls `then` once nothing has been heard for so long. */
+  after(milliseconds: number, then: () => void): void {
     clearTimeout(this.#timer);
-    if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
-      this.expired = true;
-      this.#ended();
-    }, this.#patience);
+    if (!this.#over) this.#timer = setTimeout(then, milliseconds);
   }
 
-  /** Something was heard: begins anew, if it matters yet. */
-  watchOn(): void {
-    if (this.#timer !== undefined) this.watch();
+  /** Something was heard: the wait begins anew. */
+  broken(): void {
+    this.#timer?.refresh();
   }
 
-  stop(): void {
-    this.#stopped = true;
+  end(): void {
+    this.#over = true;
     clearTimeout(this.#timer);
   }
 }

@@ -8,6 +8,7 @@
  *   half line      STARTTLS⏎NOOP␠      <TLS> EHLO⏎     glued together: the answer to NOOP EHLO
  *   next segment   STARTTLS⏎ 220 NOOP⏎ <TLS>           TLS has to fail on it
  */
+import { asBuffer } from '../core/bytes.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { Op } from '../core/op.ts';
 import type { Caller } from '../tcpx/index.ts';
@@ -23,8 +24,9 @@ export type InjectionVector = 'whole line' | 'half line' | 'next segment';
 export const INJECTION_VECTORS: readonly InjectionVector[] = ['whole line', 'half line', 'next segment'];
 
 /**
- * `executed`: it was answered inside TLS, or in clear behind the go-ahead. `dropped`: it left no trace. `refused`: the
- * server ended the connection or would not upgrade. `unclear`: the server behaved in none of these ways.
+ * `executed`: it was answered inside TLS. `dropped`: it left no trace. `refused`: there was no way to TLS with it, because
+ * the server ended the connection, said no, or said in clear what does not belong there: a complaint, or an answer that
+ * nobody takes for one inside TLS. `unclear`: the server behaved in none of these ways.
  */
 export type InjectionResult = 'executed' | 'dropped' | 'refused' | 'unclear';
 
@@ -82,20 +84,20 @@ function* vectorOp(
     return yield* outcomeOp(test, probe, vector, wire, injecting, listener);
   } catch (error) {
     if (error instanceof DialogueError) return FAULT_RESULTS[error.fault];
-    if (error instanceof ChannelError) return error.stray === null ? 'refused' : 'executed';
+    if (error instanceof ChannelError) return 'refused';
     throw error;
   } finally {
     yield* channel.closeOp();
   }
 }
 
-/** What a dialogue that breaks off says. Plaintext behind the go-ahead is the answer to what was injected. */
+/** What a dialogue says that breaks off ahead of TLS. */
 const FAULT_RESULTS: Readonly<Record<DialogueFault, InjectionResult>> = {
-  injected: 'executed',
+  injected: 'refused',
   closed: 'refused',
   refused: 'refused',
+  malformed: 'refused',
   timeout: 'unclear',
-  malformed: 'unclear',
 };
 
 function* outcomeOp(
@@ -116,7 +118,9 @@ function* outcomeOp(
   yield* wire.upgradeOp();
   const expected = control !== null && control.length > 0;
   const answer = yield* answerOp(probe, wire, client.renewOp(wire, parties), expected);
-  if (listener.heard || (yield* stragglerOp(wire))) return 'executed';
+  const more = yield* stragglerOp(wire);
+  if (more !== null && probe.complaint?.test(more) === true) return 'refused';
+  if (listener.heard || more !== null) return 'executed';
   if (answer === 'as usual') return 'dropped';
   return answer === 'otherwise' && vector === 'half line' ? 'executed' : 'unclear';
 }
@@ -144,13 +148,14 @@ function* answerOp(
   }
 }
 
-/** Whether more comes than was asked for. */
-function* stragglerOp(wire: Wire): Op<boolean> {
+/** What comes beyond what was asked for, Latin-1; null for nothing. */
+function* stragglerOp(wire: Wire): Op<string | null> {
   wire.awaitReply(STRAGGLER);
   try {
-    return (yield* wire.anyOp()) !== null;
+    const bytes = yield* wire.anyOp();
+    return bytes === null ? null : asBuffer(bytes).toString('latin1');
   } catch (error) {
-    if (error instanceof DialogueError && error.fault === 'timeout') return false;
+    if (error instanceof DialogueError && error.fault === 'timeout') return null;
     throw error;
   }
 }

@@ -11,6 +11,8 @@ export interface InjectionProbe {
   half(parties: Parties): Uint8Array | null;
   /** What its answer repeats, Latin-1; absent where an answer can only be told by being one too many. */
   readonly marker?: string;
+  /** How a server complains inside TLS that somebody has injected something, Latin-1. */
+  readonly complaint?: RegExp;
   /** What is asked inside TLS where the protocol itself asks nothing there. */
   readonly ask?: { readonly command: string; readonly answer: RegExp };
 }
@@ -23,7 +25,7 @@ function line(text: string, more: Pick<InjectionProbe, 'marker' | 'ask'> = {}): 
   };
 }
 
-function whole(bytes: Uint8Array, more: Pick<InjectionProbe, 'marker'> = {}): InjectionProbe {
+function whole(bytes: Uint8Array, more: Pick<InjectionProbe, 'complaint'> = {}): InjectionProbe {
   return { command: () => bytes, half: () => null, ...more };
 }
 
@@ -67,7 +69,8 @@ export const INJECTION_PROBES: Readonly<Record<string, InjectionProbe | null>> =
   xmpp: streamHeader('jabber:client'),
   'xmpp-server': streamHeader('jabber:server'),
   ldap: { command: () => ROOT_DSE, half: () => ROOT_DSE.subarray(0, 20), marker: '\x02\x01\x63' },
-  postgres: whole(STARTUP),
+  // ErrorResponse with SQLSTATE 08P01, protocol_violation.
+  postgres: whole(STARTUP, { complaint: /^E.*C08P01/s }),
   http: whole(REQUEST),
   ipp: whole(REQUEST),
   mysql: null,

@@ -104,6 +104,7 @@ describe.each(ENGINES)('tcpx starttls on %s', (engine) => {
     ['plaintext-only', 'smtp', { attack: 'omit' }, ['--policy', 'prefer'], 11],
     ['not-offered', 'smtp', { attack: 'omit' }, [], 12],
     ['refused', 'smtp', { attack: 'refuse' }, [], 13],
+    ['preauth', 'imap', { attack: 'preauth' }, [], 14],
     ['wrong-mode', 'smtp', { direct: true }, ['--timeout', '500'], 15],
     ['wrong-mode', 'submissions', {}, [], 15],
     ['wrong-mode', 'ldaps', {}, ['--timeout', '1000'], 15],
@@ -165,11 +166,14 @@ describe.each(ENGINES)('tcpx starttls on %s', (engine) => {
     }
   });
 
-  it.each(['smtp', 'ldap', 'xmpp'])('--check finds none in a server of %s that refuses them', async (name) => {
-    const port = await server(name);
-    const { stdout } = await run(['--check', '--expires-within', '0', `${name}://localhost:${port}`]);
-    expect(stdout).toMatch(/^good: .*; injected commands refused\n$/);
-  });
+  it.each(['smtp', 'imap', 'sieve', 'ldap', 'xmpp'])(
+    '--check finds none in a server of %s that refuses them',
+    async (name) => {
+      const port = await server(name);
+      const { stdout } = await run(['--check', '--expires-within', '0', `${name}://localhost:${port}`]);
+      expect(stdout).toMatch(/^good: .*; injected commands refused\n$/);
+    },
+  );
 
   it('--json tells everything, and nothing that is binary', async () => {
     const port = await server('smtp');
