@@ -208,6 +208,7 @@ export const GNUTLS_SERVER = 1;
 export const GNUTLS_CLIENT = 2;
 export const GNUTLS_NONBLOCK = 8;
 export const GNUTLS_NO_SIGNAL = 64;
+export const GNUTLS_FORCE_CLIENT_CERT = 512;
 export const GNUTLS_CRD_CERTIFICATE = 1;
 export const GNUTLS_X509_FMT_PEM = 1;
 export const GNUTLS_NAME_DNS = 1;

@@ -9,6 +9,7 @@ import {
   GNUTLS_CERT_REQUIRE,
   GNUTLS_CLIENT,
   GNUTLS_CRD_CERTIFICATE,
+  GNUTLS_FORCE_CLIENT_CERT,
   GNUTLS_NAME_DNS,
   GNUTLS_NO_SIGNAL,
   GNUTLS_NONBLOCK,
@@ -59,8 +60,9 @@ export class GnutlsSession {
         : null;
     const credentials = credentialsOf(settings);
     const parsed = parsedPriority(effective);
-    const flags = (role === 'client' ? GNUTLS_CLIENT : GNUTLS_SERVER) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL;
-    check(this.#gnutls.gnutls_init(out, flags));
+    // The issuers that a server lists are a hint: whoever names a certificate wants it sent, as OpenSSL does.
+    const side = role === 'client' ? GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT : GNUTLS_SERVER;
+    check(this.#gnutls.gnutls_init(out, side | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL));
     this.#address = Number(out[0]);
     this.#request = VerifyRequest.of(role === 'client' ? 'server' : 'client', this.#host);
     try {

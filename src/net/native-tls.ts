@@ -13,8 +13,8 @@ import {
   loadGnutls,
 } from '../native/gnutls.ts';
 import { type Libc, loadLibc, MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_WR } from '../native/libc.ts';
-import { plaintextText } from '../tls/codes.ts';
-import { alertText, GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
+import { alertFailureText, plaintextText } from '../tls/codes.ts';
+import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { BesideSessions, type SessionSource } from '../tls/session-cache.ts';
 import {
@@ -138,7 +138,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   #describeError(code: number): string {
     if (code === GNUTLS_E.FATAL_ALERT_RECEIVED.code || code === GNUTLS_E.WARNING_ALERT_RECEIVED.code) {
-      return alertText(this.#gnutls.gnutls_alert_get(this.#session.address));
+      return alertFailureText(code, this.#gnutls.gnutls_alert_get(this.#session.address));
     }
     return gnutlsErrorText(code);
   }
@@ -222,8 +222,15 @@ export class GnutlsEndpoint implements TlsEndpoint {
       this.#unsent = true;
       return length;
     }
-    this.#failure = new TlsError(count, this.#describeError(count));
-    throw this.#failure;
+    throw this.#sendFailed(count);
+  }
+
+  /** A peer that closes may have said why: its alert, which waits to be read, tells more than the broken pipe. */
+  #sendFailed(code: number): Error {
+    this.#fill();
+    const said = this.#failure instanceof TlsError && this.#failure.status === GNUTLS_E.FATAL_ALERT_RECEIVED.code;
+    if (this.#failure === null || !said) this.#failure = new TlsError(code, this.#describeError(code));
+    return this.#failure;
   }
 
   /** Sends what is left of the last record. Returns 0 or WANT_WRITE. */
@@ -233,8 +240,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
     if (count === E_AGAIN || count === E_INTERRUPTED) return WANT_WRITE;
     this.#unsent = false;
     if (count >= 0) return 0;
-    this.#failure = new TlsError(count, this.#describeError(count));
-    throw this.#failure;
+    throw this.#sendFailed(count);
   }
 
   /** Decrypts what has arrived, up to the bound, without waiting. */

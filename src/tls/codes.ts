@@ -310,9 +310,15 @@ function failure(name: GnutlsErrorName, detail: string): TlsFailure {
 }
 
 function alertFailure(name: 'FATAL_ALERT_RECEIVED' | 'WARNING_ALERT_RECEIVED', alert: number): TlsFailure {
+  const status = GNUTLS_E[name].code;
+  return { status, alert, text: alertFailureText(status, alert) };
+}
+
+/** What a peer's alert means to a person, the same on both engines. `status` is the number for a fatal or a warning one. */
+export function alertFailureText(status: number, alert: number): string {
   const meaning = ALERT_HINTS.get(alertName(alert) ?? '');
-  const base = failure(name, alertText(alert));
-  return { ...base, alert, text: meaning === undefined ? base.text : `${base.text}: ${meaning}` };
+  const text = `${gnutlsErrorText(status)}: ${alertText(alert)}`;
+  return meaning === undefined ? text : `${text}: ${meaning}`;
 }
 
 /** What usually lies behind an alert, for the alerts whose names do not tell. */
