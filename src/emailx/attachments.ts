@@ -19,7 +19,7 @@ const TYPE_SIZE = 127;
 /** What the structure can hold by its description. */
 const MOST_ATTACHMENTS = 10;
 
-const ENCODINGS = ['base64', '7bit', '8bit', 'binary', 'quoted-printable'] as const;
+export const ENCODINGS = ['base64', '7bit', '8bit', 'binary', 'quoted-printable'] as const;
 /** A Content-Transfer-Encoding (RFC 2045 §6). */
 export type TransferEncoding = (typeof ENCODINGS)[number];
 
@@ -46,6 +46,8 @@ export interface Attachment {
   /** Bytes as Latin-1; blank for none. */
   readonly contentType: string;
   readonly encoding: TransferEncoding;
+  /** By which the HTML of the message shows it (RFC 2392); null for one that stands beside the text. */
+  readonly contentId: string | null;
 }
 
 export interface AttachmentRules {
@@ -108,7 +110,7 @@ function fromElement(bytes: Uint8Array, index: number, rules: AttachmentRules): 
   if (encoding === null) {
     throw new EmailxError('badAttachment', `${label} has the encoding ${number}; there are ${numbersOf(rules)}`);
   }
-  return { label, content: { file }, name: null, contentType, encoding };
+  return { label, content: { file }, name: null, contentType, encoding, contentId: null };
 }
 
 const OPTIONS: Readonly<Record<keyof AttachmentOptions, true>> = {
@@ -142,6 +144,7 @@ function fromOptions(item: unknown, number: number, rules: AttachmentRules): Att
     name: name === '' ? null : name,
     contentType: textOption(label, 'contentType', given.get('contentType')),
     encoding: encodingOption(label, given.get('encoding'), rules),
+    contentId: null,
   };
 }
 

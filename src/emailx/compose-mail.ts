@@ -6,10 +6,11 @@ import { createRequire } from 'node:module';
 import { UsageError } from '../core/errors.ts';
 import { type Mailbox, parseMailboxes } from './mailboxes.ts';
 import type { MessageParts } from './message.ts';
+import { objectOption, textOption } from './option-checks.ts';
 
 export interface Letter {
-  /** `ann@example.com` or `Ann <ann@example.com>`. */
-  readonly from: string;
+  /** `ann@example.com` or `Ann <ann@example.com>`. Needed, but for a complete message with an envelope. */
+  readonly from?: string;
   /** One address, a list separated by commas, or an array of either. */
   readonly to?: string | readonly string[];
   readonly cc?: string | readonly string[];
@@ -43,26 +44,39 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   ...['from', 'to', 'cc', 'bcc', 'reply-to', 'subject', 'mime-version', 'content-type', 'content-transfer-encoding'],
 ]);
 
-/** Composes a letter. @throws UsageError that names the option and what is wrong with it */
-export function composeLetter(letter: Letter): LetterParts {
+/**
+ * Composes a letter.
+ *
+ * @param messageId with its brackets
+ * @param domain completes addresses that have none; blank for none
+ * @throws UsageError that names the option and what is wrong with it
+ */
+export function composeLetter(letter: Letter, messageId: string, domain: string): LetterParts {
+  const addresses = (option: 'from' | 'to' | 'cc' | 'replyTo') =>
+    parseMailboxes(option, letter[option], domain).map(shown).join(', ');
+  const { text: plain, html, headers = {} } = letter;
+  objectOption('headers', headers);
   const lines = [
-    field('From', addressList('from', letter.from)),
-    ...optional('To', addressList('to', letter.to)),
-    ...optional('Cc', addressList('cc', letter.cc)),
-    ...optional('Reply-To', addressList('replyTo', letter.replyTo)),
+    ...optional('From', addresses('from')),
+    ...optional('To', addresses('to')),
+    ...optional('Cc', addresses('cc')),
+    ...optional('Reply-To', addresses('replyTo')),
     ...optional('Subject', text(checked('subject', letter.subject ?? ''))),
-    ...Object.entries(letter.headers ?? {}).map(ownField),
+    field('Message-ID', checked('headers.Message-ID', messageId)),
+    ...Object.entries(headers)
+      .filter(([name]) => name.toLowerCase() !== 'message-id')
+      .map(ownField),
   ];
-  const { text: plain, html } = letter;
-  if (plain === undefined && html === undefined) throw new UsageError('a message needs text, html or both');
+  if (plain === undefined && html === undefined) throw new UsageError('a message needs text, html, both, or message');
   if (plain !== undefined && html !== undefined) {
-    const body = alternatives(plain, html);
+    const body = alternatives(textOption('text', plain), textOption('html', html));
     return { header: lines.join('\r\n'), body: { bytes: body }, html: false, mimeBody: true };
   }
   const type = html === undefined ? 'text/plain' : 'text/html';
-  const content = Buffer.from(withFinalLineEnd(html ?? plain ?? ''), 'utf8');
+  const written = html === undefined ? textOption('text', plain) : textOption('html', html);
   lines.push(`Content-Type: ${type}; charset=utf-8`);
-  return { header: lines.join('\r\n'), body: { bytes: content }, html: false, mimeBody: false };
+  const bytes = Buffer.from(withFinalLineEnd(written), 'utf8');
+  return { header: lines.join('\r\n'), body: { bytes }, html: false, mimeBody: false };
 }
 
 /** Text and HTML as parts of multipart/alternative, the better one last (RFC 2046 §5.1.4). */
@@ -109,15 +123,17 @@ function field(name: string, value: string): string {
 }
 
 /** @throws UsageError for CR, LF or NUL: they would end the line and begin another */
-function checked(option: string, value: string): string {
+function checked(option: string, given: unknown): string {
+  const value = textOption(option, given);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(value))
     throw new UsageError(`${option} holds a control character such as a line end`);
   return value;
 }
 
+/** What is not ASCII, or looks as if it were encoded, as encoded words. */
 function text(value: string): string {
-  return isAscii(value) ? value : encodedWords(value);
+  return isAscii(value) && !value.includes('=?') ? value : encodedWords(value);
 }
 
 function encodedWords(value: string): string {
@@ -130,21 +146,12 @@ function isAscii(value: string): boolean {
   return /^[\x00-\x7f]*$/.test(value);
 }
 
-function addressList(option: string, value: string | readonly string[] | undefined): string {
-  return parseMailboxes(option, value).map(shown).join(', ');
-}
-
 /** RFC 5322 §3.4: a name is quoted where it is not made of atoms, and encoded where it is not ASCII. */
 function shown({ name, address }: Mailbox): string {
   if (name === '') return address;
-  const safe = isAscii(name)
-    ? /^[\w!#$%&'*+/=?^`{|}~ -]*$/.test(name)
-      ? name
-      : quotedString(name)
-    : encodedWords(name);
-  return `${safe} <${address}>`;
+  return `${isAscii(name) && !name.includes('=?') ? phrase(name) : encodedWords(name)} <${address}>`;
 }
 
-function quotedString(name: string): string {
-  return `"${name.replace(/["\\]/g, '\\$&')}"`;
+function phrase(name: string): string {
+  return /^[\w!#$%&'*+/=?^`{|}~ -]*$/.test(name) ? name : `"${name.replace(/["\\]/g, '\\$&')}"`;
 }

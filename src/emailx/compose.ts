@@ -70,8 +70,7 @@ export function compose(draft: Draft, rules: ComposeRules, carriage: Carriage, u
   const isMultipart = draft.attachments.length > 0;
   for (;;) {
     const boundary = isMultipart ? uniques.boundary() : null;
-    const search = boundary === null ? null : `--${boundary}`;
-    const limits: Limits = { ...carriage, longLines: rules.longLines, boundary: search };
+    const limits: Limits = { ...carriage, longLines: rules.longLines, boundary };
     const plan = planOf(draft, limits);
     if (!plan.parts.some(({ facts }) => facts.hasBoundary)) return laidOut(draft, plan, rules, boundary, uniques);
   }
@@ -140,41 +139,76 @@ function laidOut(
 
 function messageHeader(
   draft: Draft,
-  { text, fields, parts }: Plan,
+  plan: Plan,
   rules: ComposeRules,
   boundary: string | null,
   uniques: Uniques,
 ): string {
+  const { text, fields, parts } = plan;
   const isMime = boundary !== null || draft.html || draft.mimeBody || text.encoding === 'quoted-printable';
-  const mime = boundary === null ? textFields(draft, fields, text, rules) : multipartFields(boundary, parts);
+  const mime =
+    boundary === null
+      ? textFields(draft, fields, text, rules)
+      : multipartFields(shapeOf(plan).beside.length > 0 ? 'mixed' : relatedTo(draft), boundary, parts);
   const has = (name: string) => fields.some((field) => field.name === name);
   const generated = generatedFields({ ...draft, isMime, mime }, has, rules, uniques);
   const own = joined(fields);
   return rules.generatedLines === 'first' ? generated + own : own + generated;
 }
 
-/** The line end before a boundary belongs to it, so that a part is what it was to its last octet. */
-function layOutParts(
-  sheet: Sheet,
-  draft: Draft,
-  { text, moved, attachments }: Plan,
-  rules: ComposeRules,
-  boundary: string,
-): void {
-  const { layout } = sheet;
-  layout.add(Buffer.from(`--${boundary}\r\n`, 'latin1'));
+type PlannedAttachment = Plan['attachments'][number];
+
+/** Which attachments the text shows, and which stand beside it. */
+function shapeOf({ attachments }: Plan): Record<'shown' | 'beside', readonly PlannedAttachment[]> {
+  const isShown = ({ attachment }: PlannedAttachment) => attachment.contentId !== null;
+  return {
+    shown: attachments.filter(isShown),
+    beside: attachments.filter((attachment) => !isShown(attachment)),
+  };
+}
+
+/**
+ * `multipart/mixed` of the text and the attachments beside it, in which the text is `multipart/related` with those that
+ * it shows; without any beside it the whole is `multipart/related` (RFC 2387).
+ */
+function layOutParts(sheet: Sheet, draft: Draft, plan: Plan, rules: ComposeRules, boundary: string): void {
+  const { text, moved, parts } = plan;
+  const { shown, beside } = shapeOf(plan);
+  const isNested = shown.length > 0 && beside.length > 0;
+  // Neither is the beginning of the other, and what both hold occurs in no part.
+  const inner = isNested ? `r${boundary}` : boundary;
+  const open = (of: string) => sheet.layout.add(Buffer.from(`--${of}\r\n`, 'latin1'));
+  const goOn = () => sheet.layout.add(CRLF);
+  const close = (of: string) => sheet.layout.add(Buffer.from(`\r\n--${of}--\r\n`, 'latin1'));
+  const attach = (of: string, { attachment, fileName, part }: PlannedAttachment) => {
+    goOn();
+    open(of);
+    const lines = attachmentFields(attachment, fileName, part.encoding, rules.contentDisposition);
+    sheet.header(lines, 'badAttachment', attachment.label);
+    sheet.layout.append(part.segment);
+  };
+
+  open(boundary);
+  if (isNested) {
+    const own = parts.filter((part) => !beside.some((attachment) => attachment.part === part));
+    const lines = multipartFields(relatedTo(draft), inner, own).map((line) => `${line}\r\n`);
+    sheet.header(lines.join(''), 'badHeader', 'the header');
+    open(inner);
+  }
   if (!draft.mimeBody) {
     const described = textFields(draft, moved, text, rules).map((line) => `${line}\r\n`);
     sheet.header(joined(moved) + described.join(''), 'badHeader', 'the header');
   }
-  layout.append(text.segment);
-  for (const { attachment, fileName, part } of attachments) {
-    layout.add(Buffer.from(`\r\n--${boundary}\r\n`, 'latin1'));
-    const lines = attachmentFields(attachment, fileName, part.encoding, rules.contentDisposition);
-    sheet.header(lines, 'badAttachment', attachment.label);
-    layout.append(part.segment);
-  }
-  layout.add(Buffer.from(`\r\n--${boundary}--\r\n`, 'latin1'));
+  sheet.layout.append(text.segment);
+  for (const attachment of shown) attach(inner, attachment);
+  if (isNested) close(inner);
+  for (const attachment of beside) attach(boundary, attachment);
+  close(boundary);
+}
+
+/** Only letters of sendMail show attachments, and only in HTML. */
+function relatedTo({ mimeBody }: Draft): string {
+  return `related; type="${mimeBody ? 'multipart/alternative' : 'text/html'}"`;
 }
 
 /** What describes the text, as far as the program has not: in the message's header, or in that of the text's part. */
@@ -197,8 +231,8 @@ function textFields(draft: Draft, given: readonly Field[], text: Part, rules: Co
 }
 
 /** The whole is labelled as what it holds (RFC 2045 §6.4). */
-function multipartFields(boundary: string, parts: readonly Part[]): string[] {
-  const type = `Content-Type: multipart/mixed; boundary="${boundary}"`;
+function multipartFields(subtype: string, boundary: string, parts: readonly Part[]): string[] {
+  const type = `Content-Type: multipart/${subtype}; boundary="${boundary}"`;
   if (parts.some(({ encoding }) => encoding === 'binary')) return [type, 'Content-Transfer-Encoding: binary'];
   if (parts.some(({ facts }) => facts.eightBit)) return [type, 'Content-Transfer-Encoding: 8bit'];
   return [type];

@@ -28,7 +28,7 @@ function encoder(): Library {
  * @throws EmailxError for a Content-Type that would not stay one field
  */
 export function attachmentFields(
-  { label, name, contentType }: Attachment,
+  { label, name, contentType, contentId }: Attachment,
   fileName: string,
   encoding: TransferEncoding,
   withDisposition: boolean,
@@ -39,12 +39,13 @@ export function attachmentFields(
   const lines = [
     `Content-Type: ${named.length > 0 ? type : `${type}; ${nameParameter(shown)}`}`,
     `Content-Transfer-Encoding: ${encoding}`,
+    ...(contentId === null ? [] : [`Content-ID: <${contentId}>`]),
   ];
   if (withDisposition) {
     // A name that the program wrote is the one that it wants to be seen, in the very form that it wrote.
     const names = named.map(([, parameter = '', value = '']) => `file${parameter.toLowerCase()}=${value}`);
     const fileNames = names.length > 0 ? `; ${names.join('; ')}` : fileNameParameter(shown);
-    lines.push(`Content-Disposition: attachment${fileNames}`);
+    lines.push(`Content-Disposition: ${contentId === null ? 'attachment' : 'inline'}${fileNames}`);
   }
   return lines.map((line) => `${line}\r\n`).join('');
 }

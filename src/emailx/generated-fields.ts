@@ -60,10 +60,15 @@ export function generatedFields(
   if (replyTo !== '' && (rules.replyTo === 'always' || !has('reply-to'))) lines.push(`Reply-To: ${oneLine(replyTo)}`);
   if (rules.dateAndMessageId && !has('date')) lines.push(`Date: ${rfc5322Date(uniques.date())}`);
   if (rules.dateAndMessageId && !has('message-id')) {
-    lines.push(`Message-ID: <${uniques.messageId()}@${domainOf(host)}>`);
+    lines.push(`Message-ID: ${newMessageId(host, uniques)}`);
   }
   if (isMime && !has('mime-version')) lines.push('MIME-Version: 1.0');
   return [...lines, ...mime].map((line) => `${line}\r\n`).join('');
+}
+
+/** A Message-ID that nobody else has, in its brackets (RFC 5322 §3.6.4). */
+export function newMessageId(host: string, uniques: Uniques = UNIQUES): string {
+  return `<${uniques.messageId()}@${/^[A-Za-z0-9.-]+$/.test(host) ? host : 'localhost'}>`;
 }
 
 function oneLine(address: string): string {
@@ -74,8 +79,4 @@ function oneLine(address: string): string {
 /** RFC 5322 §3.3, in UTC. */
 function rfc5322Date(date: Date): string {
   return date.toUTCString().replace('GMT', '+0000');
-}
-
-function domainOf(host: string): string {
-  return /^[A-Za-z0-9.-]+$/.test(host) ? host : 'localhost';
 }

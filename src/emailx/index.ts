@@ -1,18 +1,21 @@
 /** Mail from programs: `sendMail` for new code. XCALL EMAILX is called through `xcall` of the package itself. */
 export type { TlsInfo } from '../tcpx/index.ts';
-export type { AttachmentOptions, TransferEncoding } from './attachments.ts';
+export type { TransferEncoding } from './attachments.ts';
 export type { Letter } from './compose-mail.ts';
+export type { SentMail } from './deliver.ts';
+export type { MailAttachment } from './mail-attachments.ts';
+export { MailError, type ServerReply } from './mail-error.ts';
+export type {
+  CompleteMessage,
+  MailCredentials,
+  MailEnvelope,
+  MailOptions,
+  MailStream,
+  TlsUse,
+} from './mail-options.ts';
 export type { Message } from './message.ts';
 export type { MechanismName } from './sasl.ts';
-export {
-  composeMail,
-  type MailCredentials,
-  MailError,
-  type MailOptions,
-  type SentMail,
-  type ServerReply,
-  sendMail,
-  sendMailSync,
-  type TlsUse,
-} from './send-mail.ts';
-export type { Delivery, Envelope, RefusedRecipient } from './transaction.ts';
+export { type ComposedMail, composeMail, sendMail, sendMailSync } from './send-mail.ts';
+export type { Refusal } from './statuses.ts';
+export type { Delivery, RefusedRecipient } from './transaction.ts';
+export type { PortSpeech } from './wrong-mode.ts';

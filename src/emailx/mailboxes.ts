@@ -1,6 +1,7 @@
 /** Addresses as people write them: `ann@example.com`, `Ann <ann@example.com>, "Bob, Jr." <bob@example.com>` (RFC 5322 §3.4). */
 import { createRequire } from 'node:module';
 import { UsageError } from '../core/errors.ts';
+import { textOption } from './option-checks.ts';
 
 export interface Mailbox {
   /** Blank for none. */
@@ -12,30 +13,55 @@ type Parser = typeof import('nodemailer/lib/addressparser');
 
 /** What can only be one address without a name, and needs no parser. */
 const BARE = /^[^\s<>()[\],;:\\"@]+@[^\s<>()[\],;:\\"@]+$/;
+/** The part of it in front of the `@`. */
+const LOCAL = /^[^\s<>()[\],;:\\"@]+$/;
+/** What can only be a name of plain words and an address. */
+const NAMED = /^([\w'.-]+(?: +[\w'.-]+)*) *<([^<>]*)>$/;
 
 /**
  * The mailboxes of a list, or of several; groups are taken apart. An empty list has none.
  *
+ * @param domain completes an address that has none; blank for none
  * @throws UsageError that names the option, for what is no address
  */
-export function parseMailboxes(option: string, value: string | readonly string[] | undefined): Mailbox[] {
-  const lists = value === undefined ? [] : typeof value === 'string' ? [value] : value;
-  return lists.flatMap((list) => parseList(option, list));
+export function parseMailboxes(option: string, value: string | readonly string[] | undefined, domain = ''): Mailbox[] {
+  const lists = value === undefined ? [] : Array.isArray(value) ? value : [value];
+  return lists.flatMap((list: unknown) => parseList(option, textOption(option, list), domain));
 }
 
-function parseList(option: string, list: string): Mailbox[] {
+function parseList(option: string, list: string, domain: string): Mailbox[] {
   const trimmed = list.trim();
   if (trimmed === '') return [];
-  if (BARE.test(trimmed)) return [{ name: '', address: trimmed }];
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\0-\x1f\x7f]/.test(trimmed)) throw new UsageError(`${option} holds a control character such as a line end`);
-  const loaded = createRequire(import.meta.url)('nodemailer/lib/addressparser') as Parser;
-  const parse = loaded.default;
-  return parse(trimmed, { flatten: true }).map(({ name = '', address = '' }) => {
-    if (!BARE.test(address))
-      throw new UsageError(
-        `${option}: ${JSON.stringify(name || address || list)} is no address such as ann@example.com`,
-      );
-    return { name, address };
+  return (simpleList(trimmed, domain) ?? parsed(trimmed)).map(({ name, address }) => {
+    const complete = domain !== '' && LOCAL.test(address) ? `${address}@${domain}` : address;
+    if (BARE.test(complete)) return { name, address: complete };
+    const shown = JSON.stringify((name || address || list).slice(0, LONGEST_SHOWN));
+    throw new UsageError(`${option}: ${shown} is no address such as ann@example.com`);
   });
+}
+
+const LONGEST_SHOWN = 100;
+
+/** The mailboxes of a list that needs no parser; null for any other. */
+function simpleList(list: string, domain: string): Mailbox[] | null {
+  if (/["()\\;:[\]]/.test(list)) return null;
+  const mailboxes: Mailbox[] = [];
+  for (const item of list.split(',')) {
+    const text = item.trim();
+    const [, name = '', address = text] = NAMED.exec(text) ?? [];
+    if (!BARE.test(address) && (domain === '' || !LOCAL.test(address))) return null;
+    mailboxes.push({ name, address });
+  }
+  return mailboxes;
+}
+
+function parsed(list: string): Mailbox[] {
+  const { default: parse } = createRequire(import.meta.url)('nodemailer/lib/addressparser') as Parser;
+  return parse(list, { flatten: true }).map(({ name = '', address = '' }) => ({
+    name,
+    // A word alone is taken for a name.
+    address: address === '' ? name : address,
+  }));
 }

@@ -17,13 +17,14 @@ import { UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
 import { ChannelError } from '../starttls/channel.ts';
 import { smtpReplyOp } from '../starttls/smtp-reply.ts';
-import { DialogueError, Wire } from '../starttls/wire.ts';
+import { DialogueError, type Exchange, Wire } from '../starttls/wire.ts';
 import { XcallChannel } from '../starttls/xcall-channel.ts';
 import type { Argument, Caller, CallResult, ListArgument, Program, ProgramResult } from '../tcpx/index.ts';
 import { type Envelope, envelopeOf } from './addresses.ts';
 import { numberOf, textOf } from './arguments.ts';
 import { readAttachments } from './attachments.ts';
 import { type ConfigFile, NO_CONFIG, readConfig } from './config-file.ts';
+import { type ConnectionPlan, connectOp, isPolite } from './connection.ts';
 import { connLockOp, lockDirectory } from './connlock.ts';
 import { contentOf } from './content.ts';
 import { EmailxError } from './error.ts';
@@ -36,8 +37,10 @@ import { type EmailxPolicy, parseEmailxOptions } from './options.ts';
 import { messagePayload } from './payload.ts';
 import { Redactor } from './redactor.ts';
 import { type ConnectionSettings, type EmailxSettings, logSettings, mergeSettings } from './settings.ts';
-import { openSessionOp, quitOp, resetOp, SmtpRefusal } from './smtp-session.ts';
+import { quitOp, resetOp, SmtpRefusal } from './smtp-session.ts';
+import type { Refusal } from './statuses.ts';
 import { newProgress, type Progress, transactOp } from './transaction.ts';
+import { portSpeech } from './wrong-mode.ts';
 
 /** Where the parameters stand. */
 const AT = {
@@ -63,8 +66,6 @@ const MOST_ARGUMENTS = 15;
 /** Flags with which a call looks at `socket`, or writes to it. */
 const SESSION_FLAGS = EMF_LEAVEOPEN | EMF_ALREADYOPEN | EMF_OPENONLY | EMF_CLOSEONLY;
 
-/** How long a server may take to answer the QUIT of a session that was not opened, in ms. */
-const QUIT_PATIENCE = 2_000;
 const NOTHING = new Uint8Array(0);
 
 type Arguments = readonly (Argument | ListArgument)[];
@@ -218,56 +219,50 @@ class EmailxCall {
   *#openedOp(connection: ConnectionSettings | null, settings: EmailxSettings): Op<Session> {
     if (connection === null) throw new Error('a call that opens a session has settings for it');
     const { assume } = this.#policy;
-    const { server, helo, security, secureHello, credentials, connLock } = connection;
+    const { server, security, connLock } = connection;
     const lock = connLock
       ? yield* connLockOp(lockDirectory(assume.lockDirectory), Deadline.after(settings.wait))
       : null;
-    let channel: XcallChannel | null = null;
+    const secrets: string[] = [];
     try {
-      const mode = security === 'none' ? 'plain' : security;
-      channel = yield* XcallChannel.connectOp(
-        this.#caller,
-        server.host,
-        server.port,
-        mode,
-        Deadline.after(settings.wait),
-      );
-      this.#log?.step(`connected to ${server.host} port ${server.port}, socket ${channel.socket}`);
-      const wire = this.#wire(channel, settings);
-      const auth =
-        credentials === null
-          ? null
-          : {
-              mechanism: credentials.mode,
-              credentials: { username: credentials.username, password: credentials.password.reveal() },
-            };
-      const smtp = yield* openSessionOp(wire, {
-        host: helo,
-        startTls: security === 'starttls',
-        startTlsOptional: !assume.requireStartTls,
-        secondHello: secureHello,
-        heloFallback: assume.heloFallback,
-        auth,
-        clearAuth: assume.clearAuth,
+      const { channel, wire, smtp } = yield* connectOp(this.#caller, {
+        server,
+        security: security === 'none' ? 'plain' : security,
+        opening: this.#opening(connection, secrets),
+        until: NEVER,
+        patience: settings.wait,
+        injected: 'reject',
+        observer: this.#observer(),
+        connected: ({ socket }) => this.#log?.step(`connected to ${server.host} port ${server.port}, socket ${socket}`),
       });
-      const { tls } = channel;
-      if (tls !== null) this.#log?.step(`${tls.version} ${tls.suite}, peer ${tls.peer?.subject ?? 'unknown'}`);
       if (smtp.authenticated !== null) this.#log?.step(`logged in by AUTH ${smtp.authenticated}`);
-      const secrets = auth === null ? [] : [auth.credentials.password];
       return { ...smtp, channel, wire, lock, secrets, unread: NOTHING };
     } catch (error) {
-      if (channel !== null) yield* this.#leaveOp(channel, error);
       lock?.release();
       if (this.#usesSessions()) this.#socket = this.#policy.assume.closedSocket;
       throw error;
     }
   }
 
-  /** A server that has refused the session gets a QUIT; any other connection is just closed. */
-  *#leaveOp(channel: XcallChannel, error: unknown): Op<void> {
-    const polite = error instanceof SmtpRefusal || error instanceof EmailxError;
-    if (polite && channel.socket >= 0) yield* quitOp(new Wire(channel, { until: NEVER, patience: QUIT_PATIENCE }));
-    else yield* channel.closeOp();
+  /** Secrets that were sent are collected in `secrets`, for later calls on the session. */
+  #opening({ helo, secureHello, credentials }: ConnectionSettings, secrets: string[]): ConnectionPlan['opening'] {
+    const { assume } = this.#policy;
+    return {
+      host: helo,
+      startTlsOptional: !assume.requireStartTls,
+      secondHello: secureHello,
+      heloFallback: assume.heloFallback,
+      auth: credentials && {
+        mechanism: credentials.mode,
+        credentials: { username: credentials.username, password: credentials.password.reveal() },
+      },
+      clearAuth: assume.clearAuth,
+      secured: ({ version, suite, peer }) => this.#log?.step(`${version} ${suite}, peer ${peer?.subject ?? 'unknown'}`),
+      secret: (text) => {
+        secrets.push(text);
+        this.#redactor.add(text);
+      },
+    };
   }
 
   /** The session that `socket` names. */
@@ -280,7 +275,8 @@ class EmailxCall {
     }
     for (const secret of kept.secrets) this.#redactor.add(secret);
     const channel = kept.channel.caller === this.#caller ? kept.channel : new XcallChannel(this.#caller, socket);
-    const wire = this.#wire(channel, settings, kept.unread);
+    const { unread } = kept;
+    const wire = new Wire(channel, { until: NEVER, patience: settings.wait, observer: this.#observer(), unread });
     const session = { ...kept, channel, wire };
     try {
       // A server that has something to say before it is asked ends the session, as a rule.
@@ -301,10 +297,9 @@ class EmailxCall {
     }
   }
 
-  #wire(channel: XcallChannel, { wait }: EmailxSettings, unread: Uint8Array = NOTHING): Wire {
+  #observer(): ((exchange: Exchange) => void) | null {
     const log = this.#log;
-    const observer = log?.wants('conversation') === true ? conversationLogger(log) : null;
-    return new Wire(channel, { until: NEVER, patience: wait, observer, unread });
+    return log?.wants('conversation') === true ? conversationLogger(log) : null;
   }
 
   *#sendOp(session: Session, mail: Mail, settings: EmailxSettings, leavesOpen: boolean): Op<void> {
@@ -319,7 +314,7 @@ class EmailxCall {
     } catch (error) {
       const { status, text } = this.#explained(error);
       this.#log?.message({ ...envelope, status, text });
-      const survives = progress.sessionUsable && (error instanceof SmtpRefusal || error instanceof EmailxError);
+      const survives = progress.sessionUsable && isPolite(error);
       if (!survives) yield* this.#abandonOp(session);
       else if (leavesOpen && this.#policy.assume.refusedSession === 'kept') yield* this.#restOp(session);
       else yield* this.#endOp(session);
@@ -377,7 +372,7 @@ class EmailxCall {
   /** STATUS and errmsg of a failure. What is not one of ours is a bug and is thrown on. */
   #explained(error: unknown): CallResult {
     const reason = failureOf(error, this.#caller);
-    const text = this.#redactor.apply(`${reason.text}${this.#fate(error)}`);
+    const text = this.#redactor.apply(`${reason.text}${remedy(error)}${this.#fate(error)}`);
     return { ...reason, text: oneLine(text) };
   }
 
@@ -389,6 +384,19 @@ class EmailxCall {
     }
     return '; the message was not delivered';
   }
+}
+
+const REMEDIES: Partial<Record<Refusal, string>> = {
+  clearAuth: 'use EMF_STARTTLS or EMF_TLS, or allow it with emailx.assume.clearAuth',
+  tlsExpected: 'use EMF_TLS, usually with port 465',
+};
+
+/** What to do about it, in terms of this routine. */
+function remedy(error: unknown): string {
+  if (portSpeech(error) === 'clear')
+    return '; this port speaks in clear first: use EMF_STARTTLS, usually with port 587';
+  const text = error instanceof EmailxError ? REMEDIES[error.refusal] : undefined;
+  return text === undefined ? '' : `; ${text}`;
 }
 
 /** errmsg is one line, whatever a server or a file name holds. */

@@ -180,11 +180,7 @@ export function chooseMechanism(
     throw new EmailxError('authMissing', `AUTH ${wanted} is wanted and the server offers ${list}${hint}`);
   }
   if (MECHANISMS[chosen].showsSecret && !encrypted && !clearAuth) {
-    throw new EmailxError(
-      'clearAuth',
-      `AUTH ${chosen} would show the password, because the connection is not encrypted: use EMF_STARTTLS or EMF_TLS, ` +
-        'or allow it with emailx.assume.clearAuth',
-    );
+    throw new EmailxError('clearAuth', `AUTH ${chosen} would show the password: the connection is not encrypted`);
   }
   return chosen;
 }

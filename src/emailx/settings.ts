@@ -162,8 +162,8 @@ function isName(text: string): boolean {
   return text !== '' && text.length <= LONGEST_NAME && !hasControl(text) && !/[ /@<>[\]()"'\\,;:]/.test(text);
 }
 
-/** @throws EmailxError 78 */
-function heloName(host: string): string {
+/** The name to announce in EHLO; that of this host for a blank one. @throws EmailxError 78 */
+export function heloName(host: string): string {
   if (host === '') {
     const own = hostname();
     return /^[\x21-\x7e]{1,255}$/.test(own) ? own : 'localhost';

@@ -10,6 +10,7 @@ import { ChannelError } from '../starttls/channel.ts';
 import { smtpHelloOp } from '../starttls/smtp.ts';
 import { type SmtpReply, smtpReplyOp } from '../starttls/smtp-reply.ts';
 import { DialogueError, type Wire } from '../starttls/wire.ts';
+import type { TlsInfo } from '../tls/info.ts';
 import { EmailxError } from './error.ts';
 import { type Credentials, chooseMechanism, MECHANISMS, type MechanismName } from './sasl.ts';
 
@@ -44,6 +45,10 @@ export interface OpeningOptions {
   readonly auth: { readonly mechanism: MechanismName | 'AUTO'; readonly credentials: Credentials } | null;
   /** PLAIN, LOGIN and XOAUTH2 on a connection in clear. */
   readonly clearAuth: boolean;
+  /** Told of everything that is sent and must never be shown: a server may repeat it in its replies. */
+  readonly secret: (text: string) => void;
+  /** Told of the facts of TLS once it has begun. */
+  readonly secured: (tls: TlsInfo) => void;
 }
 
 /** What is known of a session that mail can be sent on. */
@@ -77,7 +82,7 @@ export function* openSessionOp(wire: Wire, options: OpeningOptions): Op<SmtpSess
   if (auth === null) return { capabilities, authenticated: null };
   const offered = capabilities.parameters('AUTH') ?? [];
   const mechanism = chooseMechanism(auth.mechanism, offered, wire.encrypted, options.clearAuth);
-  yield* authenticateOp(wire, mechanism, auth.credentials);
+  yield* authenticateOp(wire, mechanism, auth.credentials, options.secret);
   return { capabilities, authenticated: mechanism };
 }
 
@@ -104,15 +109,26 @@ function* startTlsOp(wire: Wire, before: Capabilities, options: OpeningOptions):
     if (options.startTlsOptional && reply.code !== SERVICE_CLOSING) return null;
     throw new SmtpRefusal('STARTTLS', reply);
   }
-  yield* wire.upgradeOp();
+  options.secured(yield* wire.upgradeOp());
   // A server that cannot cope with a second EHLO has nothing to tell but what it told in clear, which nobody vouches for.
   return options.secondHello ? yield* helloOp(wire, options) : before;
 }
 
 /** @throws SmtpRefusal with the server's code. What was sent is never part of an error. */
-function* authenticateOp(wire: Wire, name: MechanismName, credentials: Credentials): Op<void> {
+function* authenticateOp(
+  wire: Wire,
+  name: MechanismName,
+  credentials: Credentials,
+  secret: OpeningOptions['secret'],
+): Op<void> {
   const exchange = MECHANISMS[name].begin(credentials);
-  const initial = exchange.initial === null ? '' : ` ${exchange.initial.toString('base64')}`;
+  const encoded = (answer: Buffer) => {
+    const text = answer.toString('base64');
+    secret(text);
+    return text;
+  };
+  secret(credentials.password);
+  const initial = exchange.initial === null ? '' : ` ${encoded(exchange.initial)}`;
   yield* wire.commandOp(`AUTH ${name}${initial}`, { secret: true });
   for (let challenges = 0; ; challenges += 1) {
     const reply = yield* smtpReplyOp(wire);
@@ -122,7 +138,7 @@ function* authenticateOp(wire: Wire, name: MechanismName, credentials: Credentia
       throw new EmailxError('badResponse', `AUTH ${name}: the server asks for more than the mechanism has to say`);
     }
     const answer = exchange.answer(Buffer.from(reply.lines.join(''), 'base64'));
-    yield* wire.commandOp(answer.toString('base64'), { secret: true });
+    yield* wire.commandOp(encoded(answer), { secret: true });
   }
 }
 

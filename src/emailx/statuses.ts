@@ -47,6 +47,10 @@ export const REFUSALS = {
   tooFewArguments: { status: EMS_TOOFEW, when: 'fewer than six arguments, or more than fifteen' },
 
   responseTimeout: { status: EMS_TIMEOUT, when: 'the server is silent for longer than WAIT' },
+  tlsExpected: {
+    status: EMS_TIMEOUT,
+    when: 'the server says nothing in clear, and a second look shows that its port expects TLS first: use EMF_TLS',
+  },
   lockTimeout: { status: EMS_TIMEOUT, when: 'CONNLOCK: another session lasts longer than WAIT' },
 
   noRecipient: { status: EMS_NOTO, when: '`to` is blank' },

@@ -136,9 +136,11 @@ export class Wire {
     return bytes;
   }
 
-  /** Whether the other side has said something, or closed, that was not read yet. Does not wait. */
-  *pendingOp(): Op<boolean> {
-    return this.#unread.length > 0 || (yield* this.#moreOp(NOW)) || this.#ended;
+  /** Whether the other side has said something, or closed, that was not read yet. Waits for so many ms, by default not. */
+  *pendingOp(milliseconds = 0): Op<boolean> {
+    if (this.#unread.length > 0 || this.#ended) return true;
+    const until = milliseconds === 0 ? NOW : this.until.atMost(milliseconds);
+    return (yield* this.#receiveOp(until)) !== 'timeout';
   }
 
   /** The longest wait for one reply, in ms. */
@@ -344,24 +346,27 @@ export class Wire {
 
   /** Receives once. False at the end of the stream, and when there is nothing and `until` is NOW. */
   *#moreOp(until: Deadline = this.#limit, most?: number): Op<boolean> {
-    if (this.#ended) return false;
+    const received = yield* this.#receiveOp(until, most);
+    if (received !== 'timeout' || until === NOW) return received === 'more';
+    throw new DialogueError('timeout', `the ${this.#peer} did not answer in time`);
+  }
+
+  *#receiveOp(until: Deadline, most?: number): Op<'more' | 'end' | 'timeout'> {
+    if (this.#ended) return 'end';
     if (this.#sending && until !== NOW) {
       this.#sending = false;
       this.#turns += 1;
     }
     const chunk = yield* this.channel.receiveOp(until, most);
-    if (chunk === 'timeout') {
-      if (until === NOW) return false;
-      throw new DialogueError('timeout', `the ${this.#peer} did not answer in time`);
-    }
+    if (chunk === 'timeout') return 'timeout';
     if (chunk.length === 0) {
       this.#ended = true;
-      return false;
+      return 'end';
     }
     if (this.#head.length === 0) this.#head = Uint8Array.prototype.slice.call(chunk, 0, STRAY_HEAD);
     // The channel's memory is good until its next call only.
     this.#unread = this.#unread.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#unread, asBuffer(chunk)]);
-    return true;
+    return 'more';
   }
 
   get #peer(): Role {

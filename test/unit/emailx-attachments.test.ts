@@ -50,6 +50,7 @@ describe('the structure', () => {
         name: null,
         contentType: 'application/pdf',
         encoding: 'binary',
+        contentId: null,
       },
       {
         label: 'attachment 2',
@@ -57,6 +58,7 @@ describe('the structure', () => {
         name: null,
         contentType: 't'.repeat(127),
         encoding: 'quoted-printable',
+        contentId: null,
       },
     ]);
   });
@@ -207,6 +209,7 @@ describe('the fields of an attachment', () => {
       name,
       contentType,
       encoding: 'base64',
+      contentId: null,
     } as const;
     const lines = attachmentFields(attachment, fileName, 'base64', true).split('\r\n');
     expect(lines.pop()).toBe('');
