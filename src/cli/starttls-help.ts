@@ -9,6 +9,7 @@ export function help(): string {
   return `Usage: tcpx starttls PROTOCOL://HOST[:PORT] [options]
        tcpx starttls --check PROTOCOL://HOST[:PORT] [options]
        tcpx starttls --targets FILE [options]
+       tcpx starttls --serve PROTOCOL --cert FILE --key FILE [options]
 
 Connects in clear, says what the protocol needs, and goes on with TLS; or begins with TLS where the protocol is written
 with it. Shows the dialogue (C: client, S: server, <TLS> where TLS begins), what was negotiated, and then connects standard
@@ -45,7 +46,7 @@ function exitLines(): string {
 }
 
 /** A list that breaks at blanks, so that the help fits a terminal. */
-function wrapped(words: readonly string[]): string {
+export function wrapped(words: readonly string[]): string {
   const lines = [''];
   for (const word of words) {
     const line = lines.at(-1) ?? '';

@@ -11,7 +11,7 @@ export function negotiationJson(result: Negotiation): object {
   return { ...result, tls: result.tls === null ? null : tlsJson(result.tls) };
 }
 
-function tlsJson({ peer: _chain, ocsp: _described, ...tls }: TlsInfo): object {
+export function tlsJson({ peer: _chain, ocsp: _described, ...tls }: TlsInfo): object {
   return tls;
 }
 

@@ -29,6 +29,7 @@ export const OPTIONS = {
   targets: { value: 'FILE', help: 'check many: one target a line, # begins a comment, - is standard input' },
   jobs: { value: 'N', help: 'targets at a time; default 32' },
   format: { value: 'table|json|csv', help: 'of the result of --targets; default table' },
+  serve: { value: 'PROTOCOL', help: 'be a server to try clients against; --serve --help tells its options' },
   trace: { value: 'TOPICS', help: 'socks, xdebug, data, separated by commas: trace to standard error' },
   help: { short: 'h', help: 'this text' },
 } as const satisfies OptionTable;

@@ -19,6 +19,10 @@ export { help } from './starttls-help.ts';
 
 /** @throws UsageError, EngineError, which become exit statuses in one place */
 export async function run(args: readonly string[], output: Output): Promise<number> {
+  if (args.some((arg) => /^--serve(?:=|$)/.test(arg))) {
+    const { serve } = await import('./starttls-serve.ts');
+    return await serve(args, output);
+  }
   const command = parseStarttlsOptions(args);
   if (command.help) {
     const { help } = await import('./starttls-help.ts');

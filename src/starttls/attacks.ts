@@ -9,30 +9,33 @@ export interface AttackRow {
   readonly client: string;
 }
 
+const DROPS = 'ends the connection, or drops it; never takes it for an answer inside TLS';
+const STAYS_AWAY = 'ends the connection, unless it was told that clear text will do';
+
 /** In the order in which they are listed to people. */
 export const ATTACKS = {
   'inject-line': {
     server: 'puts a whole answer of its own behind the go-ahead, in the same segment',
-    client: 'ends the connection, or drops it; never takes it for an answer inside TLS',
+    client: DROPS,
   },
   'inject-half-line': {
-    server: 'puts the first half of one there, which what is said inside TLS would complete',
-    client: 'the same',
+    server: 'puts half of an answer there, which what is said inside TLS would complete',
+    client: DROPS,
   },
   'inject-multiline': {
-    server: 'puts one behind a go-ahead of several lines',
-    client: 'stops reading at the last line of the go-ahead, then the same',
+    server: 'puts a whole answer behind a go-ahead of several lines',
+    client: `stops at the last line of the go-ahead; ${DROPS}`,
   },
-  omit: { server: 'does not offer TLS', client: 'ends the connection, unless it was told that clear text will do' },
+  omit: { server: 'does not offer TLS', client: STAYS_AWAY },
   rename: {
     server: 'offers something else where the offer stood, as a stripping proxy does',
-    client: 'the same; the name is no support',
+    client: `${STAYS_AWAY}; never takes it for an offer`,
   },
-  refuse: { server: 'offers TLS and refuses it', client: 'the same, with the reply in its message' },
-  preauth: { server: 'says that the user is logged in already, which forbids TLS', client: 'ends the connection' },
+  refuse: { server: 'offers TLS and refuses it', client: STAYS_AWAY },
+  preauth: { server: 'says that the user is logged in already, which forbids TLS', client: STAYS_AWAY },
   'no-hello': {
     server: 'does not understand the command, or the version, that leads to the offer',
-    client: 'ends the connection, unless it was told that clear text will do',
+    client: STAYS_AWAY,
   },
   tamper: {
     server: 'puts alerts, referrals, capabilities or data of others into the clear part',
@@ -42,7 +45,7 @@ export const ATTACKS = {
     server: 'greets in clear where TLS is to begin with the first byte',
     client: 'ends the connection with an error of TLS',
   },
-  garbage: { server: 'says what is not of the protocol', client: 'ends the connection, naming what it got' },
+  garbage: { server: 'says what is not of the protocol', client: 'ends the connection' },
   silence: { server: 'takes everything and never says anything', client: 'gives up at its deadline' },
   drip: { server: 'sends one byte at a time', client: 'works: one read is not one reply' },
 } as const satisfies Readonly<Record<Attack, AttackRow>>;

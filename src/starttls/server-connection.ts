@@ -18,7 +18,7 @@ import { DialogueError, Wire } from './wire.ts';
 import type { XcallChannel } from './xcall-channel.ts';
 import { XcallDataPorts } from './xcall-data-ports.ts';
 
-type Ending = Pick<ConnectionEnd, 'outcome' | 'reason' | 'status'>;
+type Ending = Pick<ConnectionEnd, 'outcome' | 'reason' | 'status' | 'error'>;
 
 /** Attacks that take place ahead of TLS where that comes first, and are no business of the dialect. */
 const BEFORE_TLS: ReadonlySet<Attack | null> = new Set<Attack>(['early-greeting', 'silence']);
@@ -197,8 +197,7 @@ export class Connection {
     if (this.#stop.signal.aborted) return { outcome: 'cancelled', reason: 'the server was closed', status: 0 };
     if (error instanceof DialogueError) return this.#dialogueFailure(error);
     if (error instanceof ChannelError) return this.#channelFailure(error);
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return { outcome: 'failed', reason, status: 0 };
+    return { outcome: 'failed', reason: error instanceof Error ? error.message : String(error), status: 0, error };
   }
 
   #dialogueFailure({ fault, message, stray }: DialogueError): Ending {

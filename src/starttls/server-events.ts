@@ -41,6 +41,8 @@ export interface ConnectionEnd {
   readonly reason: string;
   /** The STATUS that TCPX gives for it; 0 when the failure is the dialogue's. */
   readonly status: number;
+  /** With `failed`: what was thrown. */
+  readonly error?: unknown;
   /** Null when the client never came to TLS. */
   readonly tls: TlsInfo | null;
   readonly commandsInClear: number;

@@ -18,7 +18,7 @@ export interface ServerOptions {
   /** Default 0: the system chooses. */
   readonly port?: number;
   /** The IP address to listen on. Default 127.0.0.1. */
-  readonly host?: string;
+  readonly bind?: string;
   /** Default `auto`. */
   readonly engine?: EngineRequest;
   /** TLS from the first byte, also where the protocol's scheme has it otherwise. */
@@ -53,7 +53,7 @@ export interface ServerSettings {
   readonly mode: Mode;
   readonly tls: TlsOptions;
   readonly port: number;
-  readonly host: string;
+  readonly bind: string;
   readonly engine: EngineRequest | null;
   readonly name: string;
   readonly attack: Attack | null;
@@ -67,15 +67,15 @@ export interface ServerSettings {
   readonly session: ServerSession | null;
 }
 
-const DEFAULTS = { host: '127.0.0.1', timeout: 300_000, concurrency: 256 } as const;
+const DEFAULTS = { bind: '127.0.0.1', timeout: 300_000, concurrency: 256 } as const;
 /** What a timer of Node can be. */
 const LONGEST = 2 ** 31 - 1;
 
 /** @throws UsageError that names the option */
 export function serverSettings(options: ServerOptions): ServerSettings {
   const scheme = withMode(schemeNamed(options.protocol), options.direct === true ? 'direct' : undefined);
-  const { host = DEFAULTS.host, injected = 'reject', name = hostname() } = options;
-  if (isIP(host) === 0) throw new UsageError(`host is an IP address such as 127.0.0.1 or ::1, not '${host}'`);
+  const { bind = DEFAULTS.bind, injected = 'reject', name = hostname() } = options;
+  if (isIP(bind) === 0) throw new UsageError(`bind is an IP address such as 127.0.0.1 or ::1, not '${bind}'`);
   if (injected !== 'reject' && injected !== 'drop') {
     throw new UsageError(`injected is one of reject, drop, not '${injected}'`);
   }
@@ -88,7 +88,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     mode: scheme.mode,
     tls: { ...(scheme.alpn === null ? {} : { alpn: [scheme.alpn] }), ...options.tls },
     port: whole('port', options.port ?? 0, 0, 65_535),
-    host,
+    bind,
     engine: options.engine ?? null,
     name,
     ...deception(options, scheme),

@@ -37,8 +37,8 @@ export interface StarttlsServer {
  */
 export async function serveStarttls(options: ServerOptions): Promise<StarttlsServer> {
   const settings = serverSettings(options);
-  const { host, tls, engine, port } = settings;
-  const job = createJob({ bind: host, tls, assume: { backlog: BACKLOG }, ...(engine === null ? {} : { engine }) });
+  const { bind, tls, engine, port } = settings;
+  const job = createJob({ bind, tls, assume: { backlog: BACKLOG }, ...(engine === null ? {} : { engine }) });
   try {
     const caller = job.caller('async');
     const listener = await runAsync(XcallListener.listenOp(caller, port));
