@@ -1,6 +1,7 @@
 /** SMTP, submission and LMTP as a server: takes mail for anybody, and credentials inside TLS only. Nothing is kept. */
 import type { Op } from '../core/op.ts';
 import type { ServerDialogue, Session } from './dialect.ts';
+import { plainUser } from './sasl-plain.ts';
 import { CLOSED, commandLineOp, SERVED, upgradeWith } from './server-command.ts';
 import type { Wire } from './wire.ts';
 
@@ -9,6 +10,47 @@ const LONGEST_COMMAND = 2_048;
 /** RFC 5321 §4.5.3.1.6, with the dot that stuffing adds. */
 const LONGEST_TEXT_LINE = 1_001;
 const MOST_RECIPIENTS = 1_000;
+/** RFC 4954 §4.5. */
+const LONGEST_ANSWER = 12_288;
+
+/** SASL's two ways to say a name and a password as they are (RFC 4616; LOGIN was never more than a draft). */
+function* authOp(wire: Wire, { memory, encrypted }: Session, argument: string): Op<void> {
+  const [mechanism = '', initial] = argument.split(/[ \t]+/);
+  const challengeOp = function* (text: string): Op<string> {
+    yield* wire.linesOp(`334 ${Buffer.from(text).toString('base64')}`);
+    return yield* wire.lineOp(LONGEST_ANSWER);
+  };
+  if (!encrypted) return yield* wire.linesOp('538 5.7.11 TLS first');
+  if (memory.has('user')) return yield* wire.linesOp('503 5.5.1 logged in already');
+  if (memory.has('sender')) return yield* wire.linesOp('503 5.5.1 a message is under way');
+  let user: string | null;
+  switch (mechanism.toUpperCase()) {
+    case 'PLAIN':
+      user = plainUser(initial ?? (yield* challengeOp('')));
+      break;
+    case 'LOGIN': {
+      const name = initial ?? (yield* challengeOp('Username:'));
+      user = name === '*' || (yield* challengeOp('Password:')) === '*' ? null : name;
+      break;
+    }
+    default:
+      return yield* wire.linesOp('504 5.5.4 only PLAIN and LOGIN are known');
+  }
+  if (user === null) return yield* wire.linesOp('501 5.5.2 given up, or not a response');
+  memory.set('user', user);
+  yield* wire.linesOp('235 2.7.0 welcome');
+}
+
+function forgetMessage({ memory }: Session): void {
+  memory.delete('sender');
+  memory.delete('recipients');
+}
+
+/** A hello ends the message that was under way, and no login. */
+function greeted(session: Session, name: string): void {
+  forgetMessage(session);
+  session.memory.set('name', name);
+}
 
 export function smtpServer(hello: 'EHLO' | 'LHLO'): ServerDialogue {
   const extensions = (session: Session) => {
@@ -27,8 +69,7 @@ export function smtpServer(hello: 'EHLO' | 'LHLO'): ServerDialogue {
     // LMTP answers for each recipient (RFC 2033 §4.2).
     const answers = hello === 'LHLO' ? Number(session.memory.get('recipients')) : 1;
     yield* wire.linesOp(...Array.from({ length: answers }, () => '250 2.0.0 taken'));
-    session.memory.delete('sender');
-    session.memory.delete('recipients');
+    forgetMessage(session);
   }
 
   return {
@@ -59,16 +100,14 @@ export function smtpServer(hello: 'EHLO' | 'LHLO'): ServerDialogue {
           if (attack === 'no-hello') yield* wire.linesOp('502 5.5.1 not implemented');
           else if (argument === '') yield* wire.linesOp('501 5.5.4 a name is missing');
           else {
-            memory.clear();
-            memory.set('name', argument);
+            greeted(session, argument);
             yield* wire.linesOp(...extensions(session));
           }
           break;
         case 'HELO':
           if (hello === 'LHLO') yield* wire.linesOp('500 5.5.1 LMTP wants LHLO');
           else {
-            memory.clear();
-            memory.set('name', argument);
+            greeted(session, argument);
             yield* wire.linesOp(`250 ${session.host}`);
           }
           break;
@@ -103,11 +142,10 @@ export function smtpServer(hello: 'EHLO' | 'LHLO'): ServerDialogue {
           else yield* dataOp(wire, session);
           break;
         case 'AUTH':
-          yield* wire.linesOp(encrypted ? '235 2.7.0 welcome' : '538 5.7.11 TLS first');
+          yield* authOp(wire, session, argument);
           break;
         case 'RSET':
-          memory.delete('sender');
-          memory.delete('recipients');
+          forgetMessage(session);
           yield* wire.linesOp('250 2.0.0 ok');
           break;
         case 'NOOP':

@@ -103,6 +103,23 @@ S: 221 2.0.0 bye⏎
     ['takes no parameter to STARTTLS', 'C: STARTTLS now⏎\nS: 501 5.5.4 STARTTLS takes no parameter⏎\n'],
     ['refuses STARTTLS inside TLS', `${UPGRADE}C: STARTTLS⏎\nS: 503 5.5.1 TLS is active already⏎\n`],
     ['refuses AUTH in clear', 'C: AUTH PLAIN AGEAYg==⏎\nS: 538 5.7.11 TLS first⏎\n'],
+    ['refuses AUTH in clear before it has asked', 'C: AUTH LOGIN⏎\nS: 538 5.7.11 TLS first⏎\n'],
+    [
+      'asks for the response of PLAIN, and takes one login',
+      `${UPGRADE}C: AUTH PLAIN⏎\nS: 334 ⏎\nC: AGEAYg==⏎\nS: 235 2.7.0 welcome⏎\nC: AUTH PLAIN AGEAYg==⏎\nS: 503 5.5.1 logged in already⏎\n`,
+    ],
+    [
+      'asks for name and password of LOGIN',
+      `${UPGRADE}C: AUTH LOGIN⏎\nS: 334 VXNlcm5hbWU6⏎\nC: YQ==⏎\nS: 334 UGFzc3dvcmQ6⏎\nC: Yg==⏎\nS: 235 2.7.0 welcome⏎\n`,
+    ],
+    [
+      'lets a client give up AUTH, and knows no other mechanism',
+      `${UPGRADE}C: AUTH LOGIN YQ==⏎\nS: 334 UGFzc3dvcmQ6⏎\nC: *⏎\nS: 501 5.5.2 given up, or not a response⏎\nC: AUTH CRAM-MD5⏎\nS: 504 5.5.4 only PLAIN and LOGIN are known⏎\n`,
+    ],
+    [
+      'keeps the login and forgets the message at EHLO',
+      `${UPGRADE}${EHLO_IN_TLS}C: AUTH PLAIN AGEAYg==⏎\nS: 235 2.7.0 welcome⏎\nC: MAIL FROM:<a@b>⏎\nS: 250 2.1.0 ok⏎\nC: AUTH PLAIN AGEAYg==⏎\nS: 503 5.5.1 logged in already⏎\n${EHLO_IN_TLS}C: RCPT TO:<c@d>⏎\nS: 503 5.5.1 MAIL first⏎\nC: AUTH PLAIN AGEAYg==⏎\nS: 503 5.5.1 logged in already⏎\n`,
+    ],
     [
       'forgets the envelope and the name that came in clear',
       `${EHLO}C: MAIL FROM:<a@b>⏎\nS: 250 2.1.0 ok⏎\n${UPGRADE}C: RCPT TO:<c@d>⏎\nS: 503 5.5.1 MAIL first⏎\nC: MAIL FROM:<a@b>⏎\nS: 503 5.5.1 EHLO first⏎\n`,
