@@ -63,7 +63,8 @@ function* protectOp(wire: Wire, { encrypted, memory }: Session, verb: string, ar
 function* passiveOp(wire: Wire, { ports, memory }: Session, verb: string, argument: string): Op<void> {
   if (ports === null) return yield* wire.linesOp('425 this server has no data connections');
   if (argument.toUpperCase() === 'ALL') return yield* wire.linesOp('200 only EPSV from now on');
-  const address = ports.address.split('.');
+  // An IPv4 client of a socket for both families.
+  const address = ports.address.replace(/^::ffff:/i, '').split('.');
   if (verb === 'PASV' && address.length !== 4) return yield* wire.linesOp('425 EPSV is for IPv6');
   const port = yield* ports.openOp();
   memory.set('port', String(port));

@@ -87,23 +87,25 @@ function* loginOp(wire: Wire, { memory }: Session, { tag, words }: Command): Op<
   yield* wire.linesOp(`${tag} OK welcome`);
 }
 
+const SELECTED = [
+  '* FLAGS (\\Seen)',
+  '* 0 EXISTS',
+  '* 0 RECENT',
+  '* OK [UIDVALIDITY 1] first',
+  '* OK [UIDNEXT 1] next',
+];
+
 /** Commands for which a user has to be logged in, and their untagged data. */
 const MAILBOX_COMMANDS: Readonly<Record<string, (words: readonly string[]) => readonly string[]>> = {
   NAMESPACE: () => ['* NAMESPACE (("" "/")) NIL NIL'],
   LIST: ([, pattern = '']) => [pattern === '' ? '* LIST (\\Noselect) "/" ""' : '* LIST () "/" "INBOX"'],
   LSUB: () => ['* LSUB () "/" "INBOX"'],
   STATUS: () => ['* STATUS "INBOX" (MESSAGES 0 RECENT 0 UNSEEN 0 UIDNEXT 1 UIDVALIDITY 1)'],
-  SELECT: () => ['* FLAGS (\\Seen)', '* 0 EXISTS', '* 0 RECENT', '* OK [UIDVALIDITY 1] first', '* OK [UIDNEXT 1] next'],
-  EXAMINE: () => [
-    '* FLAGS (\\Seen)',
-    '* 0 EXISTS',
-    '* 0 RECENT',
-    '* OK [UIDVALIDITY 1] first',
-    '* OK [UIDNEXT 1] next',
-  ],
+  SELECT: () => SELECTED,
+  EXAMINE: () => SELECTED,
   SEARCH: () => ['* SEARCH'],
   FETCH: () => [],
-  UID: () => [],
+  UID: ([command = '']) => (command.toUpperCase() === 'SEARCH' ? ['* SEARCH'] : []),
   CLOSE: () => [],
 };
 

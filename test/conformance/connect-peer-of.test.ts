@@ -96,15 +96,20 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
   );
 }
 
-behaviour({ ids: ['CONNECT-PEER-OF'], title: 'the peer of a plain connection', options }, async (bench) => {
-  const { x, status, job } = bench;
-  const peer = await startPeer({ steps: [{ send: 'x' }, { expectEnd: 'fin' }], count: 2 });
-  const first = await open(bench, peer.port, 'localhost', 0);
-  const second = await open(bench, peer.port, peerOf(first.value), 0);
-  expect(job.socket(second.value)).toMatchObject({ remote: { host: '127.0.0.1' }, state: 'plain', tls: null });
-  for (const sock of [first, second]) expect(await x(TCPOP_CLOSE, status, '', sock)).toBe(0);
-  await peer.finished();
-});
+behaviour(
+  { ids: ['CONNECT-PEER-OF'], title: 'the peer of a plain connection, of either family', options },
+  async (bench) => {
+    const { x, status, job } = bench;
+    for (const host of ['127.0.0.1', '::1'] as const) {
+      const peer = await startPeer({ listen: { host }, steps: [{ send: 'x' }, { expectEnd: 'fin' }], count: 2 });
+      const first = await open(bench, peer.port, host, 0);
+      const second = await open(bench, peer.port, peerOf(first.value), 0);
+      expect(job.socket(second.value)).toMatchObject({ remote: { host }, state: 'plain', tls: null });
+      for (const sock of [first, second]) expect(await x(TCPOP_CLOSE, status, '', sock)).toBe(0);
+      await peer.finished();
+    }
+  },
+);
 
 behaviour(
   {

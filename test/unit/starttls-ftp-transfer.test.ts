@@ -308,6 +308,7 @@ describe('client and server of our own', () => {
 
   it.each([
     ['PASV', '127.0.0.1', '227 entering passive mode (127,0,0,1,156,187)'],
+    ['PASV', '::ffff:127.0.0.1', '227 entering passive mode (127,0,0,1,156,187)'],
     ['PASV', '::1', '425 EPSV is for IPv6'],
     ['EPSV', '::1', '229 entering extended passive mode (|||40123|)'],
     ['EPSV ALL', '127.0.0.1', '200 only EPSV from now on'],

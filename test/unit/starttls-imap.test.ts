@@ -120,9 +120,12 @@ S: * 0 RECENT⏎
 S: * OK [UIDVALIDITY 1] first⏎
 S: * OK [UIDNEXT 1] next⏎
 S: e OK [READ-ONLY] done⏎
-C: f LOGOUT⏎
-S: * BYE good bye⏎
+C: f UID SEARCH ALL⏎
+S: * SEARCH⏎
 S: f OK done⏎
+C: g LOGOUT⏎
+S: * BYE good bye⏎
+S: g OK done⏎
 `,
   greeting: GREETING,
   trigger: 'a STARTTLS⏎',
