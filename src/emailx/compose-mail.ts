@@ -70,13 +70,18 @@ export function composeLetter(letter: Letter, messageId: string, domain: string)
   if (plain === undefined && html === undefined) throw new UsageError('a message needs text, html, both, or message');
   if (plain !== undefined && html !== undefined) {
     const body = alternatives(textOption('text', plain), textOption('html', html));
-    return { header: lines.join('\r\n'), body: { bytes: body }, html: false, mimeBody: true };
+    return { header: headerOf(lines), body: { bytes: body }, html: false, mimeBody: true };
   }
   const type = html === undefined ? 'text/plain' : 'text/html';
   const written = html === undefined ? textOption('text', plain) : textOption('html', html);
   lines.push(`Content-Type: ${type}; charset=utf-8`);
   const bytes = Buffer.from(withFinalLineEnd(written), 'utf8');
-  return { header: lines.join('\r\n'), body: { bytes }, html: false, mimeBody: false };
+  return { header: headerOf(lines), body: { bytes }, html: false, mimeBody: false };
+}
+
+/** What is not encoded by now, an address beyond ASCII, is UTF-8 (RFC 6532). */
+function headerOf(lines: readonly string[]): string {
+  return Buffer.from(lines.join('\r\n'), 'utf8').toString('latin1');
 }
 
 /** Text and HTML as parts of multipart/alternative, the better one last (RFC 2046 §5.1.4). */

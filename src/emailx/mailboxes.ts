@@ -1,5 +1,6 @@
 /** Addresses as people write them: `ann@example.com`, `Ann <ann@example.com>, "Bob, Jr." <bob@example.com>` (RFC 5322 §3.4). */
 import { createRequire } from 'node:module';
+import { domainToASCII } from 'node:url';
 import { UsageError } from '../core/errors.ts';
 import { textOption } from './option-checks.ts';
 
@@ -36,10 +37,18 @@ function parseList(option: string, list: string, domain: string): Mailbox[] {
   if (/[\0-\x1f\x7f]/.test(trimmed)) throw new UsageError(`${option} holds a control character such as a line end`);
   return (simpleList(trimmed, domain) ?? parsed(trimmed)).map(({ name, address }) => {
     const complete = domain !== '' && LOCAL.test(address) ? `${address}@${domain}` : address;
-    if (BARE.test(complete)) return { name, address: complete };
+    if (BARE.test(complete)) return { name, address: withAsciiDomain(complete) };
     const shown = JSON.stringify((name || address || list).slice(0, LONGEST_SHOWN));
     throw new UsageError(`${option}: ${shown} is no address such as ann@example.com`);
   });
+}
+
+/** So that only a local part beyond ASCII asks for SMTPUTF8. A domain that no name can be made of is left to be refused. */
+function withAsciiDomain(address: string): string {
+  const at = address.lastIndexOf('@');
+  const isAscii = (text: string) => !/[^\x20-\x7e]/.test(text);
+  if (isAscii(address) || !isAscii(address.slice(0, at))) return address;
+  return `${address.slice(0, at)}@${domainToASCII(address.slice(at + 1)) || address.slice(at + 1)}`;
 }
 
 const LONGEST_SHOWN = 100;

@@ -106,10 +106,15 @@ export class Spool {
       throw new EmailxError(refusal, `${what} ended with an error: ${reasonOf(cause)}`, { cause });
     } finally {
       limit.withdraw();
-      // Not waited for: a stream that hangs would hang here too.
-      if (!ended) chunks.return?.().catch(() => {});
+      if (!ended) giveUp(stream, chunks);
     }
   }
+}
+
+/** A stream of Node ends at once when it is destroyed; any other when it next gets to it, which is not waited for. */
+function giveUp(stream: MailStream, chunks: AsyncIterator<unknown>): void {
+  if ('destroy' in stream && typeof stream.destroy === 'function') stream.destroy();
+  else chunks.return?.().catch(() => {});
 }
 
 function isOurs(error: unknown): boolean {

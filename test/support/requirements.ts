@@ -295,6 +295,15 @@ export const REQUIREMENTS = {
   'MAIL-EXTENSIONS': 'emailx §20: SIZE, 8BITMIME, SMTPUTF8 and BDAT where they are offered and needed',
   'MAIL-LOG': 'emailx §15: LOGFILE and LOGLVL; no password at any level',
   'MAIL-CONNLOCK': 'emailx §6.2: CONNLOCK lets one session at a time through',
+  'MAIL-WRONG-MODE': 'emailx §12: TLS on a port in clear, and the reverse, are told apart from other failures',
+  'LETTER-RESULT': 'design §1: sendMail tells what the server took, in which words, and over which TLS session',
+  'LETTER-OPTIONS': 'style §2: options are checked at the edge; what is wrong is named',
+  'LETTER-CONTENT':
+    'design §1: text, HTML, attachments, shown images, complete messages and streams arrive as they were',
+  'LETTER-ENVELOPE': 'design §1: to, cc and bcc receive once each; an envelope stands in for them',
+  'LETTER-TLS': 'design §2.7: STARTTLS and verification are required unless an option says otherwise',
+  'LETTER-FAULTS': 'style §2: an error says what failed and whether the message may have been delivered',
+  'LETTER-ABORT': 'design §2.10: a call ends by its signal or its timeout at every stage and leaves nothing behind',
   'MAIL-CANCEL': 'design §2.10: an aborted call ends with -125 and leaves no connection behind',
 } as const satisfies Record<string, string>;
 

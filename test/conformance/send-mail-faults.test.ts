@@ -1,0 +1,367 @@
+// How sendMail fails: what the error says, and the end of a call by its signal or its timeout, at every stage.
+
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { Readable } from 'node:stream';
+import { EMS_BADCFG, EMS_BADRESP, EMS_TIMEOUT } from 'tcpx/ashell.def';
+import { type MailOptions, sendMail } from 'tcpx/emailx';
+import { afterEach, describe, expect, it } from 'vitest';
+import { behaviour, guardDescriptors } from '../support/conformance.ts';
+import { makePki } from '../support/pki.ts';
+import {
+  blackholeListener,
+  type Peer,
+  type Step,
+  startPeer,
+  startPeerHost,
+  stopPeers,
+} from '../support/scripted-peer.ts';
+import { EHLO, GREETING, mail, message, opening, QUIT, said, smtpServer } from './emailx-mail.ts';
+import { arrived, failure, LETTER, send } from './letter.ts';
+
+const pki = await makePki();
+await startPeerHost();
+guardDescriptors();
+afterEach(stopPeers);
+
+const options = { tls: { ca: pki.ca } };
+const UP_TO_DATA = message().slice(0, 6);
+
+behaviour({ ids: ['LETTER-FAULTS'], title: 'a refusal is told with its command and its words' }, async (bench) => {
+  const peer = await smtpServer(opening(), message().slice(0, 1), { send: '451-4.7.1 not\r\n451 4.7.1 now\r\n' }, QUIT);
+  const error = await failure(bench, { server: peer.server });
+  await peer.finished();
+  expect(error).toMatchObject({
+    name: 'MailError',
+    code: 'TCPX_MAIL',
+    message: 'MAIL FROM: 451 4.7.1 not 4.7.1 now; nothing was delivered',
+    status: 451,
+    refusal: null,
+    delivery: 'impossible',
+    reply: { code: 451, text: '4.7.1 not 4.7.1 now' },
+  });
+});
+
+behaviour(
+  { ids: ['LETTER-FAULTS'], title: 'only silence behind the whole message leaves open what became of it' },
+  async (bench) => {
+    for (const [steps, delivery] of [
+      [[...opening(), ...message().slice(0, 5)], 'impossible'],
+      [[...opening(), ...UP_TO_DATA, { expectUntil: '\r\n.\r\n' }], 'unknown'],
+    ] as const) {
+      const peer = await smtpServer(steps, { close: 'rst' });
+      const error = await failure(bench, { server: peer.server });
+      await peer.outcome();
+      expect(error.delivery).toBe(delivery);
+      expect(error.status).toBeLessThan(0);
+      expect(error.message).toContain(delivery === 'unknown' ? 'is unknown' : 'nothing was delivered');
+    }
+  },
+);
+
+behaviour(
+  { ids: ['LETTER-TLS'], title: 'without STARTTLS nothing is sent, nor to somebody else', options },
+  async (bench) => {
+    const peer = await smtpServer(opening('PIPELINING'), QUIT);
+    const missing = await failure(bench, { server: peer.server, tls: 'require' });
+    await peer.finished();
+    expect(missing).toMatchObject({ status: EMS_BADRESP, refusal: 'startTlsMissing', tls: null });
+
+    const impostor = await smtpServer({ startTls: { identity: pki.selfSigned } });
+    const unverified = await failure(bench, { server: impostor.server, tls: 'implicit' });
+    await impostor.outcome();
+    expect(unverified).toMatchObject({ status: -348, refusal: null, portSpeaks: null });
+  },
+);
+
+behaviour({ ids: ['LETTER-TLS'], title: 'a password does not cross in clear' }, async (bench) => {
+  const peer = await smtpServer(opening('AUTH PLAIN'), QUIT);
+  const auth = { username: 'ann', password: 'opensesame' };
+  const error = await failure(bench, { server: peer.server, auth });
+  await peer.finished();
+  expect(error).toMatchObject({ status: EMS_BADCFG, refusal: 'clearAuth' });
+  expect(error.message).toContain("use tls 'require' or 'implicit', or allow it with clearAuth");
+  expect(await said(peer)).not.toContain('AUTH');
+});
+
+behaviour(
+  { ids: ['LETTER-FAULTS'], title: 'TLS shows in the error of what fails behind it', options },
+  async (bench) => {
+    const blob = Buffer.from('\0jörg\0gehäim', 'utf8').toString('base64');
+    const words = `535 5.7.8 no: ${Buffer.from('gehäim', 'utf8').toString('latin1')} ${blob}\r\n`;
+    const peer = await smtpServer(
+      { startTls: {} },
+      opening('AUTH PLAIN'),
+      { expectUntil: '\r\n' },
+      { send: words },
+      QUIT,
+    );
+    const auth = { username: 'jörg', password: 'gehäim' };
+    const error = await failure(bench, { server: peer.server, tls: 'implicit', auth });
+    await peer.finished();
+    expect(error.status).toBe(535);
+    expect(error.message).toBe('AUTH PLAIN: 535 5.7.8 no: **** ****; nothing was delivered');
+    expect(error.reply?.text).toBe('5.7.8 no: **** ****');
+    expect(error.tls).toMatchObject({ version: 'TLSv1.3', verify: { result: 'verified' } });
+  },
+);
+
+behaviour(
+  { ids: ['LETTER-FAULTS'], title: 'what onProgress throws comes out, and the connection ends' },
+  async (bench) => {
+    const peer = await smtpServer(opening(), UP_TO_DATA, { expectEnd: 'any' });
+    const mine = new Error('mine');
+    const onProgress = () => {
+      throw mine;
+    };
+    await expect(send(bench, { server: peer.server, onProgress })).rejects.toBe(mine);
+    expect(bench.job.sockets).toEqual([]);
+  },
+);
+
+/** A port that expects TLS first: silent on the first connection, which speaks in clear, and answering on the second. */
+async function tlsFirst(identity = pki.good): Promise<Peer & { server: string }> {
+  const peer = await startPeer({ tls: { identity }, connections: [[{ expectEnd: 'any' }], [{ expectEnd: 'any' }]] });
+  return { ...peer, server: `localhost:${peer.port}` };
+}
+
+behaviour(
+  { ids: ['MAIL-WRONG-MODE'], title: 'a port that expects TLS first is found out soon', options },
+  async (bench) => {
+    for (const [tls, identity] of [
+      ['require', pki.good],
+      ['never', pki.selfSigned],
+    ] as const) {
+      const peer = await tlsFirst(identity);
+      const began = performance.now();
+      const auth = { username: 'ann', password: 'opensesame' };
+      const error = await failure(bench, { server: peer.server, tls, auth, patience: 1_000 });
+      expect(performance.now() - began).toBeLessThan(1_000);
+      expect(error).toMatchObject({
+        portSpeaks: 'tls',
+        refusal: 'tlsExpected',
+        status: EMS_TIMEOUT,
+        delivery: 'impossible',
+      });
+      expect(error.message).toContain("this port expects TLS first; use tls 'implicit', usually with port 465");
+      expect(bench.job.sockets).toEqual([]);
+      const { connections } = await peer.outcome();
+      // Nothing is said on either of the two but what TLS says by itself.
+      expect(connections.map(({ received }) => received.length)).toEqual([0, 0]);
+    }
+    const peer = await tlsFirst();
+    const { status, errmsg } = await mail(bench, { server: peer.server });
+    expect(status).toBe(EMS_TIMEOUT);
+    expect(errmsg).toBe(
+      'the server says nothing in clear: this port expects TLS first; use EMF_TLS, usually with port 465',
+    );
+  },
+);
+
+behaviour({ ids: ['MAIL-WRONG-MODE'], title: 'a server that is only slow has all of its time' }, async (bench) => {
+  const peer = await startPeer({
+    connections: [
+      [{ waitFor: 'second look' }, ...opening(), ...message(), ...QUIT],
+      // Whoever speaks in clear takes no ClientHello.
+      [{ expect: 1 }, { close: 'fin' }],
+    ],
+  });
+  const sending = send({ ...bench, mode: 'async' }, { server: `localhost:${peer.port}`, patience: 2_000 });
+  while ((await peer.report()).connections.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  await peer.release('second look');
+  expect((await sending).reply.code).toBe(250);
+});
+
+behaviour(
+  { ids: ['MAIL-WRONG-MODE'], title: 'a port that speaks in clear is told from broken TLS', options },
+  async (bench) => {
+    const peer = await startPeer({ connections: [[...opening()].slice(0, 1), [...opening()].slice(0, 1)], count: 2 });
+    const server = `localhost:${peer.port}`;
+    const error = await failure(bench, { server, tls: 'implicit' });
+    expect(error).toMatchObject({ portSpeaks: 'clear', delivery: 'impossible' });
+    expect(error.message).toContain("this port speaks in clear first: use tls 'require', usually with port 587");
+    const { status, errmsg } = await mail(bench, { server, opflags: 1024 });
+    expect(status).toBe(-15);
+    expect(errmsg).toContain('; this port speaks in clear first: use EMF_STARTTLS, usually with port 587');
+  },
+);
+
+/** Every place where a call may be waiting, and what is then known of the message. */
+const STAGES: readonly (readonly [string, readonly Step[], Partial<MailOptions>, 'impossible' | 'unknown'])[] = [
+  ['the greeting', [], {}, 'impossible'],
+  ['EHLO', [GREETING, EHLO], {}, 'impossible'],
+  ['STARTTLS', [...opening('STARTTLS'), { expect: 'STARTTLS\r\n' }], { tls: 'require' }, 'impossible'],
+  [
+    'the handshake',
+    [...opening('STARTTLS'), { expect: 'STARTTLS\r\n' }, { send: '220 go\r\n' }, { expect: 5 }],
+    { tls: 'require' },
+    'impossible',
+  ],
+  [
+    'AUTH',
+    [...opening('AUTH PLAIN'), { expectUntil: '\r\n' }],
+    { auth: { username: 'ann', password: 'opensesame' }, clearAuth: true },
+    'impossible',
+  ],
+  ['MAIL', [...opening(), ...message().slice(0, 1)], {}, 'impossible'],
+  ['RCPT', [...opening(), ...message().slice(0, 3)], {}, 'impossible'],
+  ['DATA', [...opening(), ...message().slice(0, 5)], {}, 'impossible'],
+  ['the answer', [...opening(), ...UP_TO_DATA, { expectUntil: '\r\n.\r\n' }], {}, 'unknown'],
+];
+
+const NEVER_READ: Step = { neverRead: true };
+/** More than the buffers of both ends hold. */
+const LARGE = { content: Buffer.alloc(24_000_000, 'x'), name: 'large.bin' };
+
+behaviour(
+  { ids: ['LETTER-ABORT'], title: 'a timeout ends the call at every stage', options, timeout: 60_000 },
+  async (bench) => {
+    for (const [stage, steps, given, delivery] of STAGES) {
+      const peer = await smtpServer(steps, { discard: 'end' });
+      const error = await failure(bench, { server: peer.server, timeout: 200, ...given });
+      expect(error, stage).toMatchObject({ delivery });
+      expect(error.message, stage).toMatch(/^the 200 ms of timeout are over: /);
+      expect(bench.job.sockets, stage).toEqual([]);
+    }
+    const peer = await smtpServer(opening(), UP_TO_DATA, NEVER_READ);
+    const error = await failure(bench, { server: peer.server, timeout: 300, attachments: [LARGE] });
+    expect(error.delivery).toBe('impossible');
+    const hole = await blackholeListener();
+    const unconnected = await failure(bench, { server: `${hole.host}:${hole.port}`, timeout: 200 });
+    expect(unconnected).toMatchObject({ status: -110, delivery: 'impossible' });
+    await hole.stop();
+  },
+);
+
+/** Waits until the peer has come so far that the client can only be waiting. */
+async function reached(peer: Peer, steps: readonly Step[]): Promise<void> {
+  const waited = steps.filter((step) => 'expect' in step || 'expectUntil' in step).length;
+  for (;;) {
+    const { connections } = await peer.report();
+    const heard = (
+      Buffer.from(connections[0]?.received ?? [])
+        .toString('latin1')
+        .match(/\r\n/g) ?? []
+    ).length;
+    if (connections.length > 0 && heard >= waited) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+behaviour(
+  { ids: ['LETTER-ABORT'], title: 'a signal ends the call at every stage', options, timeout: 60_000 },
+  async (bench) => {
+    // Nobody could abort a call that blocks its thread; it takes no signal.
+    if (bench.mode === 'sync')
+      return expect(() => send(bench, { signal: AbortSignal.abort() })).rejects.toThrow(/^signal/);
+    for (const [stage, steps, given, delivery] of STAGES) {
+      const peer = await smtpServer(steps, { discard: 'end' });
+      const abort = new AbortController();
+      const failing = failure(bench, { server: peer.server, signal: abort.signal, ...given });
+      await reached(peer, stage === 'the handshake' ? steps.slice(0, -1) : steps);
+      abort.abort();
+      const error = await failing;
+      expect(error, stage).toMatchObject({ status: -125, delivery });
+      expect(bench.job.sockets, stage).toEqual([]);
+    }
+    const hole = await blackholeListener();
+    const connecting = failure(bench, { server: `${hole.host}:${hole.port}`, signal: AbortSignal.timeout(100) });
+    expect(await connecting).toMatchObject({ status: -125, delivery: 'impossible' });
+    await hole.stop();
+    const before = await failure(bench, { server: 'localhost:1', signal: AbortSignal.abort() });
+    expect(before.reason).toBe('the call was aborted before it began');
+  },
+);
+
+behaviour(
+  { ids: ['LETTER-ABORT'], title: 'a signal ends the call in the middle of a message', options },
+  async (bench) => {
+    if (bench.mode === 'sync')
+      return expect(() => send(bench, { signal: AbortSignal.abort() })).rejects.toThrow(/^signal/);
+    const peer = await smtpServer(opening(), UP_TO_DATA, NEVER_READ);
+    const abort = new AbortController();
+    let seen = 0;
+    const onProgress = (sent: number) => {
+      seen = sent;
+    };
+    const failing = failure(bench, { server: peer.server, signal: abort.signal, attachments: [LARGE], onProgress });
+    for (let last = -1; seen === 0 || seen !== last; ) {
+      last = seen;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    abort.abort();
+    expect(await failing).toMatchObject({ status: -125, delivery: 'impossible' });
+    expect(seen).toBeLessThan(LARGE.content.length);
+    expect(bench.job.sockets).toEqual([]);
+  },
+);
+
+/** Directories of streams that were kept. */
+const kept = () => readdirSync(tmpdir()).filter((name) => name.startsWith('tcpx-mail-'));
+
+behaviour({ ids: ['LETTER-CONTENT'], title: 'streams, short and long, are sent whole' }, async (bench) => {
+  // A call that blocks its thread cannot wait for a stream.
+  if (bench.mode === 'sync') return;
+  const long = Buffer.alloc(3_000_000, 'abc\r\n.def');
+  const chunks = Array.from({ length: 47 }, (_, index) => long.subarray(index * 64_000, (index + 1) * 64_000));
+  const peer = await smtpServer(opening('8BITMIME'), message(['ann@example.com'], ' BODY=8BITMIME'), QUIT);
+  const attachments = [
+    { content: Readable.from(chunks), name: 'long.txt', encoding: '8bit' as const },
+    { content: Readable.from(['schö', 'n']), name: 'short.txt', encoding: '8bit' as const },
+  ];
+  const sent = await send(bench, { server: peer.server, attachments });
+  await peer.finished();
+  const text = await arrived(peer);
+  expect(sent.size).toBe(text.length);
+  expect(text.includes(long.toString('latin1'))).toBe(true);
+  expect(text.includes(Buffer.from('\r\n\r\nschön\r\n--', 'utf8').toString('latin1'))).toBe(true);
+
+  const whole = await smtpServer(opening(), message(), QUIT);
+  const stream = (async function* () {
+    yield 'Subject: streamed\n';
+    yield* ['\n', 'from ', 'a generator'];
+  })();
+  await send(bench, { server: whole.server, message: stream, subject: undefined, text: undefined });
+  expect(await arrived(whole)).toBe('Subject: streamed\r\n\r\nfrom a generator\r\n');
+  expect(kept()).toEqual([]);
+});
+
+// covers('LETTER-ABORT')
+describe('a stream', () => {
+  const sent = (content: AsyncIterable<Uint8Array>, more: Partial<MailOptions> = {}) =>
+    sendMail({ ...LETTER, server: 'localhost:1', attachments: [{ content, name: 'a' }], ...more });
+  const silent = () => {
+    const stream = new Readable({ read() {} });
+    stream.push(Buffer.alloc(2_000_000));
+    return stream;
+  };
+
+  it('that fails fails the call', async () => {
+    const cause = new Error('the disk is on fire');
+    const content = (async function* () {
+      yield Buffer.alloc(2_000_000);
+      throw cause;
+    })();
+    await expect(sent(content)).rejects.toMatchObject({
+      refusal: 'attachmentUnreadable',
+      reason: 'attachments[0].content ended with an error: the disk is on fire',
+    });
+    expect(kept()).toEqual([]);
+  });
+
+  it('that never ends is left, and ended, by the timeout and the signal', async () => {
+    const first = silent();
+    await expect(sent(first, { timeout: 200 })).rejects.toMatchObject({ status: EMS_TIMEOUT });
+    const second = silent();
+    await expect(sent(second, { signal: AbortSignal.timeout(200) })).rejects.toMatchObject({ status: -125 });
+    expect([first.destroyed, second.destroyed]).toEqual([true, true]);
+    expect(kept()).toEqual([]);
+  });
+
+  it('of something else is refused', async () => {
+    const content = (async function* () {
+      yield 7 as unknown as Uint8Array;
+    })();
+    await expect(sent(content)).rejects.toThrow(/^attachments\[0\]\.content brings number, where text or octets/);
+  });
+});
