@@ -84,6 +84,8 @@ function innConf(directory: string, tls: Readonly<Record<string, string>>): stri
     pathtmp: `${directory}/tmp`,
     pathspool: `${directory}/spool`,
     readerswhenstopped: 'true',
+    // It would send clients away while the machine is busy.
+    nnrpdloadlimit: '0',
     ...tls,
   };
   return Object.entries(settings)
