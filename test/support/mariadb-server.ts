@@ -22,11 +22,12 @@ export interface MariadbServer extends Server {
 export function startMariadbServer(pki: PkiPaths, options: ServerOptions = {}): Promise<MariadbServer> {
   const { identity = pki.good, tls = true, requireTls = false } = options;
   return withFreePort(async (port) => {
-    const directory = serverDirectory('tcpx-mariadb-');
+    const directory = serverDirectory('tcpx-mariadb-', ['tmp']);
     const [user, password, database] = ['ann', 'secret', 'example'];
     const at = (name: string) => join(directory, name);
     const common = [
-      ...['--no-defaults', `--datadir=${at('data')}`, '--skip-name-resolve'],
+      // Temporary tables of two servers have the same names.
+      ...['--no-defaults', `--datadir=${at('data')}`, `--tmpdir=${at('tmp')}`, '--skip-name-resolve'],
       // Tables are kept by Aria alone: InnoDB would take a hundred megabytes.
       ...['--innodb=OFF', '--default-storage-engine=Aria'],
       ...(isRoot() ? ['--user=root'] : []),
