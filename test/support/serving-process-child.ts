@@ -29,7 +29,9 @@ function* acceptOp(caller: Caller, sock: NumberVariable, flags: number): Op<void
 }
 
 function* mainOp({ engine, mode, protocol, direct, cert, key }: ServerSettings): Op<ServedConnection> {
-  const job = createJob({ engine, bind: '127.0.0.1', tls: { cert, key } });
+  const dialect = dialectNamed(protocol);
+  const alpn = dialect.alpn === null ? [] : [dialect.alpn];
+  const job = createJob({ engine, bind: '127.0.0.1', tls: { cert, key, alpn } });
   const caller = job.caller(mode);
   const sock = F(0);
   yield* acceptOp(caller, sock, TCPXFLG_LISTEN);
@@ -39,7 +41,7 @@ function* mainOp({ engine, mode, protocol, direct, cert, key }: ServerSettings):
   const channel = new XcallChannel(caller, sock.value);
   const wire = new Wire(channel, { until: Deadline.after(LIMIT), role: 'server' });
   const ports = new XcallDataPorts(caller, sock.value);
-  const { tls, commandsInClear, commandsInTls } = yield* serveOp(dialectNamed(protocol), wire, {
+  const { tls, commandsInClear, commandsInTls } = yield* serveOp(dialect, wire, {
     host: 'localhost',
     ports,
   });
