@@ -5,8 +5,11 @@ import { EMAILX_ASSUMPTIONS } from '../src/emailx/assumptions.ts';
 import { DIRECTIVES } from '../src/emailx/config-file.ts';
 import { LOG_LEVELS } from '../src/emailx/log.ts';
 import { REFUSALS, STATUSES } from '../src/emailx/statuses.ts';
+import { DIALECTS } from '../src/starttls/dialects.ts';
+import { VERDICTS } from '../src/starttls/verdict.ts';
 import { ASSUMPTIONS, OPCODES } from '../src/tcpx/index.ts';
 import { DIVERGENCES, type Divergence } from '../test/support/divergences.ts';
+import { COVERAGE, type Proof } from '../test/support/starttls-coverage.ts';
 
 /** Escapes what Markdown would read as the end of a cell. */
 function cell(text: string): string {
@@ -71,8 +74,35 @@ function logLevelTable(): string {
   );
 }
 
+/** A row for each dialect, with the programs of others that it is tested against. */
+function dialectTable(): string {
+  const port = (number: number | null) => (number === null ? '' : ` ${number}`);
+  const programs = (proofs: readonly Proof[] | undefined) => proofs?.map(({ program }) => program).join(', ') || '-';
+  return table(
+    ['protocol', 'in clear first', 'TLS at once', 'ALPN', 'client, tested against', 'server, tested against', 'after'],
+    DIALECTS.map(({ name, title, scheme, directScheme, port: clear, directPort, alpn, spec }) => [
+      title,
+      scheme === null ? '-' : `\`${scheme}\`${port(clear)}`,
+      directScheme === null ? port(directPort).trim() || '-' : `\`${directScheme}\`${port(directPort)}`,
+      alpn === null ? '-' : `\`${alpn}\``,
+      programs(COVERAGE[name]?.client),
+      programs(COVERAGE[name]?.server),
+      spec,
+    ]),
+  );
+}
+
+function verdictTable(): string {
+  return table(
+    ['exit status', 'verdict', 'meaning'],
+    Object.entries(VERDICTS).map(([verdict, { exit, meaning }]) => [String(exit), `\`${verdict}\``, meaning]),
+  );
+}
+
 const SECTIONS: Readonly<Record<string, () => string>> = {
   opcodes: opcodeTable,
+  dialects: dialectTable,
+  verdicts: verdictTable,
   assumptions: () => assumptionTable('assume.', ASSUMPTIONS),
   emailxDirectives: directiveTable,
   emailxStatuses: emailxStatusTable,

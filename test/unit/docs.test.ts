@@ -9,6 +9,8 @@ it('has the tables of the source in the README (npm run docs)', () => {
   const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   expect(text).toContain('<!-- generated: opcodes -->');
   expect(text).toContain('<!-- generated: assumptions -->');
+  expect(text).toContain('<!-- generated: dialects -->');
+  expect(text).toContain('<!-- generated: verdicts -->');
   expect(text).toContain('<!-- generated: emailxStatuses -->');
   expect(text).toContain('<!-- generated: emailxAssumptions -->');
   expect(withTables(text)).toBe(text);
