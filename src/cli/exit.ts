@@ -21,7 +21,7 @@ export interface Output {
 
 /** What a subcommand's file exports. */
 export interface Subcommand {
-  help(): string;
+  help(): string | Promise<string>;
   /** Resolves to the exit status. */
   run(args: readonly string[], output: Output): Promise<number>;
 }

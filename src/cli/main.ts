@@ -15,6 +15,7 @@ const SUBCOMMANDS: ReadonlyMap<string, Row> = new Map([
     'exec',
     { summary: 'run TCPX opcodes from a file, a pipe, the command line or a prompt', load: () => import('./exec.ts') },
   ],
+  ['mail', { summary: 'send a message, as sendMail and XCALL EMAILX do', load: () => import('./mail.ts') }],
   ['pwcrypt', { summary: 'encrypt a password for the configuration of EMAILX', load: () => import('./pwcrypt.ts') }],
   [
     'starttls',
@@ -27,7 +28,7 @@ function help(): string {
   const rows = [...SUBCOMMANDS].map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}\n`).join('');
   return `Usage: tcpx SUBCOMMAND [arguments]
 
-XCALL TCPX from a shell: sockets, TLS and STARTTLS by opcode.
+XCALL TCPX from a shell: sockets, TLS and STARTTLS by opcode, and mail.
 
 Subcommands:
 ${rows}  help NAME  what a subcommand can do; also tcpx NAME --help
@@ -64,7 +65,7 @@ async function main(args: readonly string[], output: Output): Promise<number> {
   }
   const subcommand = await row.load();
   if (first === 'help') {
-    output.out(subcommand.help());
+    output.out(await subcommand.help());
     return EXIT.ok;
   }
   try {

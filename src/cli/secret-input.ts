@@ -1,6 +1,5 @@
 /** A password for a subcommand: from a file, the environment, standard input or a terminal, never from the arguments. */
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { decodeLatin1 } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
@@ -70,7 +69,8 @@ function oneLine(bytes: Buffer, where: string): string {
  * Asks at the terminal, an answer for each prompt; prompts go to standard error, as the result goes to standard output.
  * One interface for all of them: between two, the terminal would echo.
  */
-function ask(prompts: readonly string[]): Promise<string[]> {
+async function ask(prompts: readonly string[]): Promise<string[]> {
+  const { createInterface } = await import('node:readline');
   // What readline would draw is the password.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 });

@@ -77,6 +77,6 @@ function oneLine(address: string): string {
 }
 
 /** RFC 5322 §3.3, in UTC. */
-function rfc5322Date(date: Date): string {
+export function rfc5322Date(date: Date): string {
   return date.toUTCString().replace('GMT', '+0000');
 }

@@ -62,8 +62,8 @@ const REMEDIES: Partial<Record<Refusal, string>> = {
 
 /** The sentence for people: the reason, a remedy where there is one, and what became of the message. */
 export function mailErrorMessage({ reason, refusal, portSpeaks, delivery }: MailFailure): string {
-  const speaksClear = "this port speaks in clear first: use tls 'require', usually with port 587";
-  const remedy = portSpeaks === 'clear' ? speaksClear : refusal === null ? undefined : REMEDIES[refusal];
+  const upgrade = "use tls 'require', usually with port 587";
+  const remedy = portSpeaks === 'clear' ? upgrade : refusal === null ? undefined : REMEDIES[refusal];
   const fate = delivery === 'unknown' ? UNKNOWN_FATE : 'nothing was delivered';
   return [reason, ...(remedy === undefined ? [] : [remedy]), fate].join('; ');
 }

@@ -388,13 +388,13 @@ class EmailxCall {
 
 const REMEDIES: Partial<Record<Refusal, string>> = {
   clearAuth: 'use EMF_STARTTLS or EMF_TLS, or allow it with emailx.assume.clearAuth',
+  startTlsMissing: 'nothing was sent',
   tlsExpected: 'use EMF_TLS, usually with port 465',
 };
 
 /** What to do about it, in terms of this routine. */
 function remedy(error: unknown): string {
-  if (portSpeech(error) === 'clear')
-    return '; this port speaks in clear first: use EMF_STARTTLS, usually with port 587';
+  if (portSpeech(error) === 'clear') return '; use EMF_STARTTLS, usually with port 587';
   const text = error instanceof EmailxError ? REMEDIES[error.refusal] : undefined;
   return text === undefined ? '' : `; ${text}`;
 }

@@ -36,7 +36,7 @@ export function sendMail(options: MailOptions): Promise<SentMail> {
 export function sendMailSync(options: Omit<MailOptions, 'signal'>): SentMail {
   if ('signal' in options) throw new UsageError('signal cannot end a call that blocks its thread; timeout can');
   const settings = parseDelivery(options);
-  const content = prepare(options, NO_DEFAULTS);
+  const content = prepare(options);
   try {
     const job = jobOf(options);
     try {
@@ -50,22 +50,9 @@ export function sendMailSync(options: Omit<MailOptions, 'signal'>): SentMail {
 }
 
 /** {@link sendMail} with what a configuration file says. */
-export async function sendAdjusted(options: MailOptions, adjustments: Adjustments): Promise<SentMail> {
-  const settings = { ...parseDelivery(options), ...adjustments.delivery };
-  const spool = hasStreams(options) ? new (await import('./spool.ts')).Spool(settings.until, options.signal) : null;
-  try {
-    const whole = spool === null ? options : await spool.take(options);
-    const content = prepare(whole, adjustments.content);
-    try {
-      return await deliver(options, settings, content);
-    } finally {
-      content.message.close();
-    }
-  } catch (error) {
-    throw refusal(error);
-  } finally {
-    await spool?.dispose();
-  }
+export function sendAdjusted(options: MailOptions, { delivery, content }: Adjustments): Promise<SentMail> {
+  const settings = { ...parseDelivery(options), ...delivery };
+  return usingContent(options, settings, content, (prepared) => deliver(options, settings, prepared));
 }
 
 async function deliver(options: MailOptions, settings: DeliverySettings, content: MailContent): Promise<SentMail> {
@@ -76,6 +63,28 @@ async function deliver(options: MailOptions, settings: DeliverySettings, content
     return await runAsync(deliverOp(settings, content, job.caller('async'), job.engine), signal);
   } finally {
     if (options.job === undefined) job.close();
+  }
+}
+
+/** The contents while `use` works with them, with what streams brought. */
+async function usingContent<T>(
+  options: MailOptions,
+  { until }: DeliverySettings,
+  defaults: ContentDefaults,
+  use: (content: MailContent) => Promise<T>,
+): Promise<T> {
+  const spool = hasStreams(options) ? new (await import('./spool.ts')).Spool(until, options.signal) : null;
+  try {
+    const content = prepareContent(spool === null ? options : await spool.take(options), defaults);
+    try {
+      return await use(content);
+    } finally {
+      content.message.close();
+    }
+  } catch (error) {
+    throw refusal(error);
+  } finally {
+    await spool?.dispose();
   }
 }
 
@@ -91,18 +100,27 @@ export interface ComposedMail {
  * @throws UsageError; MailError for a file that is missing, empty or cannot be sent
  */
 export function composeMail(options: MailOptions): ComposedMail {
-  return composeAdjusted(options, NO_DEFAULTS);
+  parseDelivery(options);
+  return composedMail(prepare(options));
 }
 
-export function composeAdjusted(options: MailOptions, defaults: ContentDefaults): ComposedMail {
-  parseDelivery(options);
-  const { message, envelope } = prepare(options, defaults);
+/** {@link composeMail} with what a configuration file says, and with streams. The message is closed after `use`. */
+export function composeAdjusted<T>(
+  options: MailOptions,
+  { delivery, content }: Adjustments,
+  use: (composed: ComposedMail) => Promise<T>,
+): Promise<T> {
+  const settings = { ...parseDelivery(options), ...delivery };
+  return usingContent(options, settings, content, (prepared) => use(composedMail(prepared)));
+}
+
+function composedMail({ message, envelope }: MailContent): ComposedMail {
   return { message, envelope: { from: readable(envelope.sender), to: envelope.recipients.map(readable) } };
 }
 
-function prepare(options: MailOptions, defaults: ContentDefaults): MailContent {
+function prepare(options: MailOptions): MailContent {
   try {
-    return prepareContent(options, defaults);
+    return prepareContent(options, NO_DEFAULTS);
   } catch (error) {
     throw refusal(error);
   }

@@ -100,7 +100,7 @@ function* startTlsOp(wire: Wire, before: Capabilities, options: OpeningOptions):
     const suspicion = mutilated(before.entries, 'STARTTLS');
     throw new EmailxError(
       'startTlsMissing',
-      `STARTTLS is wanted and the server does not offer it${suspicion === null ? '' : `, and ${suspicion}`}; nothing was sent`,
+      `STARTTLS is wanted and the server does not offer it${suspicion === null ? '' : `, and ${suspicion}`}`,
     );
   }
   yield* wire.commandOp('STARTTLS');

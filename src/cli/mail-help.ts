@@ -1,0 +1,35 @@
+/** The text of `tcpx mail --help`. */
+import { OPTIONS } from './mail-options.ts';
+import { outcomeLines } from './mail-outcome.ts';
+import { optionLines } from './option-table.ts';
+
+export function help(): string {
+  return `Usage: tcpx mail --server HOST --from ADDRESS --to ADDRESS [options] < text
+       tcpx mail --config emailx.cfg --to ADDRESS [options] < text
+       tcpx mail --server HOST -t [options] < message
+
+Sends a message and prints one line on what the server said, and one on TLS.
+
+Options:
+${optionLines(OPTIONS)}
+The password is the one line of --password-file, or in the variable of --password-env, else it is read from standard
+input: at a terminal without echo. It is never an argument, as everybody on the machine can read those. Where standard
+input is the message, the password has to come from elsewhere.
+
+A message of -t may be of any size: what does not fit into a megabyte waits in a temporary file that only this user can
+read. Date and Message-ID are added where they are missing. A line with a dot alone does not end it.
+
+A configuration file is one of XCALL EMAILX, with all of its directives. Without SECURE in it STARTTLS is required; a
+SERVER without a port means 25.
+
+Exit status:
+${outcomeLines()}  1    anything else went wrong
+  3    the engine that was asked for is not available
+
+Examples:
+  tcpx mail -s smtp.example.com -u me@example.com --password-file ~/.smtp -f me@example.com --to ann@example.com \\
+    --subject 'The figures' --text 'Here they are.' -a figures.pdf
+  tcpx mail -s 127.0.0.1:25 --no-tls -t < letter.eml
+  df -h | tcpx mail --config emailx.cfg --to ops@example.com --subject "disks of $(hostname)"
+`;
+}

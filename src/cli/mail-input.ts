@@ -1,0 +1,113 @@
+/**
+ * A complete message on standard input, as `sendmail -t` takes it: the header is read for who receives it, Bcc lines are
+ * taken out, what a submission has to have is added, and the rest goes through as it comes.
+ */
+import { UsageError } from '../core/errors.ts';
+import { newMessageId, rfc5322Date } from '../emailx/generated-fields.ts';
+import { type Field, fieldsOf, fieldValue } from '../emailx/head.ts';
+import { crlfText } from '../emailx/line-ends.ts';
+import { parseMailboxes } from '../emailx/mailboxes.ts';
+import { readable } from '../emailx/text.ts';
+
+export interface CompleteInput {
+  readonly message: AsyncIterable<Uint8Array>;
+  /** The address of From, or of Sender where there is one. */
+  readonly from: string;
+  readonly to: readonly string[];
+}
+
+/** What a header may have, in bytes. */
+const LONGEST_HEAD = 262_144;
+/** An empty line, by whatever line ends. */
+const EMPTY_LINE = /^\r?\n|\n\r?\n/;
+const RECIPIENTS = ['to', 'cc', 'bcc'] as const;
+/** Of a message that is sent on, its Resent lines count (RFC 5322 §3.6.6). */
+const RESENT_RECIPIENTS = ['resent-to', 'resent-cc', 'resent-bcc'] as const;
+const HIDDEN: ReadonlySet<string> = new Set(['bcc', 'resent-bcc']);
+
+/**
+ * Reads the header of a message; the rest is read when the message is.
+ *
+ * @param from the sender where the header has none; null for none
+ * @throws UsageError for what is no message, or has no recipients
+ */
+export async function completeInput(input: AsyncIterable<Buffer>, from: string | null): Promise<CompleteInput> {
+  const chunks = input[Symbol.asyncIterator]();
+  const { head, rest } = await headOf(chunks);
+  const fields = fieldsOf(head);
+  if (fields.length === 0 || fields.some(({ name }) => name === '')) {
+    const wrong =
+      fields
+        .find(({ name }) => name === '')
+        ?.text.trim()
+        .slice(0, 60) ?? '';
+    const found = wrong === '' ? 'it is empty' : `${JSON.stringify(readable(wrong))} is none`;
+    throw new UsageError(`standard input is no message: it has to begin with header lines such as 'To: ...', ${found}`);
+  }
+  const isResent = fields.some(({ name }) => name.startsWith('resent-'));
+  const to = (isResent ? RESENT_RECIPIENTS : RECIPIENTS).flatMap((name) => addresses(fields, name));
+  if (to.length === 0) throw new UsageError('the message names no recipient in To, Cc or Bcc');
+  const [sender] = [
+    ...(isResent ? [...addresses(fields, 'resent-sender'), ...addresses(fields, 'resent-from')] : []),
+    ...addresses(fields, 'sender'),
+    ...addresses(fields, 'from'),
+  ];
+  if (sender === undefined && from === null) throw new UsageError('the message has no From line: give --from');
+  const lines = [
+    ...(sender === undefined ? [`From: ${from}\r\n`] : []),
+    ...generated(fields, sender ?? from ?? ''),
+    ...fields.filter(({ name }) => !HIDDEN.has(name)).map(({ text }) => text),
+    '\r\n',
+  ];
+  return { message: joined(lines.join(''), rest, chunks), from: sender ?? from ?? '', to };
+}
+
+/** The header lines, each with CRLF, and what was read behind the empty line. */
+async function headOf(chunks: AsyncIterator<Buffer>): Promise<{ head: string; rest: Buffer }> {
+  let read = Buffer.alloc(0);
+  for (;;) {
+    const text = read.toString('latin1');
+    const match = EMPTY_LINE.exec(text);
+    if (match !== null) {
+      const end = match.index + match[0].length;
+      return { head: complete(text.slice(0, match.index)), rest: read.subarray(end) };
+    }
+    if (read.length > LONGEST_HEAD) throw new UsageError(`the header is longer than ${LONGEST_HEAD} bytes`);
+    const next = await chunks.next();
+    if (next.done === true) return { head: complete(text), rest: Buffer.alloc(0) };
+    read = Buffer.concat([read, next.value]);
+  }
+}
+
+function complete(lines: string): string {
+  return lines === '' || lines.endsWith('\n') ? crlfText(lines) : crlfText(`${lines}\n`);
+}
+
+function addresses(fields: readonly Field[], name: string): string[] {
+  return fields
+    .filter((field) => field.name === name)
+    .flatMap((field) => {
+      const value = readable(fieldValue([field], name) ?? '');
+      return parseMailboxes(`the line ${name[0]?.toUpperCase()}${name.slice(1)}`, value);
+    })
+    .map(({ address }) => address);
+}
+
+/** What RFC 6409 §8 lets a submission have, where it is missing. */
+function generated(fields: readonly Field[], sender: string): string[] {
+  const has = (wanted: string) => fields.some(({ name }) => name === wanted);
+  return [
+    ...(has('date') ? [] : [`Date: ${rfc5322Date(new Date())}\r\n`]),
+    ...(has('message-id') ? [] : [`Message-ID: ${newMessageId(sender.split('@').at(-1) ?? '')}\r\n`]),
+  ];
+}
+
+async function* joined(head: string, rest: Buffer, chunks: AsyncIterator<Buffer>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(head, 'latin1');
+  if (rest.length > 0) yield rest;
+  for (;;) {
+    const next = await chunks.next();
+    if (next.done === true) return;
+    yield next.value;
+  }
+}

@@ -1,0 +1,140 @@
+/** `tcpx mail`: one message, from options, from a configuration file or from standard input. */
+import { once } from 'node:events';
+import type { MailOptions } from '../emailx/mail-options.ts';
+import type { Adjustments, ComposedMail } from '../emailx/send-mail.ts';
+import type { Job } from '../tcpx/index.ts';
+import { EXIT, type Output } from './exit.ts';
+import { type MailCommand, parseMailOptions } from './mail-options.ts';
+import type { Progress } from './progress.ts';
+
+/** From this size on a message has a progress bar, in octets. */
+const LARGE = 1_048_576;
+const KIB = 1024;
+
+export async function help(): Promise<string> {
+  return (await import('./mail-help.ts')).help();
+}
+
+/** @throws UsageError, EngineError, which become exit statuses in one place */
+export async function run(args: readonly string[], output: Output): Promise<number> {
+  const command = parseMailOptions(args);
+  if (command.help) {
+    output.out(await help());
+    return EXIT.ok;
+  }
+  const { readsInput, requestOf } = await import('./mail-request.ts');
+  try {
+    const request = await requestOf(command);
+    for (const remark of request.remarks) output.err(`tcpx mail: ${remark}\n`);
+    try {
+      return await carryOut(request.options, request.adjustments, command, output);
+    } finally {
+      request.close();
+    }
+  } finally {
+    // A message that was refused before its end would keep the process.
+    if (readsInput(command)) process.stdin.destroy();
+  }
+}
+
+async function carryOut(
+  options: MailOptions,
+  adjustments: Adjustments,
+  command: MailCommand,
+  output: Output,
+): Promise<number> {
+  const { MailError } = await import('../emailx/mail-error.ts');
+  try {
+    if (!command.dryRun) return await send(options, adjustments, command, output);
+    const { composeAdjusted } = await import('../emailx/send-mail.ts');
+    return await composeAdjusted(options, adjustments, (composed) => show(composed, command, output));
+  } catch (error) {
+    if (!(error instanceof MailError)) throw error;
+    const { exitOf, failureText } = await import('./mail-outcome.ts');
+    const { escapeText } = await import('./buffer-text.ts');
+    if (command.json) output.out((await import('./mail-report.ts')).failureJson(error));
+    output.err(`tcpx mail: ${escapeText(failureText(error))}\n`);
+    return exitOf(error);
+  }
+}
+
+async function send(
+  options: MailOptions,
+  adjustments: Adjustments,
+  command: MailCommand,
+  output: Output,
+): Promise<number> {
+  const { sendAdjusted } = await import('../emailx/send-mail.ts');
+  const job = await jobOf(command);
+  const bar = new Bar();
+  // The first one ends the mail and tells what became of it; the second is a signal like any other.
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  process.once('SIGINT', interrupt);
+  try {
+    const { signal } = interruption;
+    const delivery = { ...adjustments.delivery, ...(command.verbose ? { observer: await ladder(output) } : {}) };
+    const progress = { onProgress: (sent: number, total: number) => bar.update(sent, total) };
+    const all = { ...options, job, signal, ...(process.stderr.isTTY && !command.verbose ? progress : {}) };
+    const sent = await sendAdjusted(all, { ...adjustments, delivery });
+    await bar.stop();
+    const { sentJson, sentText } = await import('./mail-report.ts');
+    output.out(command.json ? sentJson(sent) : sentText(sent));
+    return (await import('./mail-outcome.ts')).exitOf(sent);
+  } finally {
+    process.off('SIGINT', interrupt);
+    await bar.stop();
+    job.close();
+  }
+}
+
+async function jobOf({ engine, tls, trace }: MailCommand): Promise<Job> {
+  const { createJob } = await import('../tcpx/job.ts');
+  return createJob({ ...(engine === null ? {} : { engine }), tls, ...(trace === null ? {} : { trace }) });
+}
+
+/** The conversation on standard error. */
+async function ladder(output: Output): Promise<Adjustments['delivery']['observer'] & {}> {
+  const { Ladder } = await import('./ladder.ts');
+  const lines = new Ladder({}, (line) => output.err(`${line}\n`));
+  return (exchange) => lines.note(exchange);
+}
+
+/** Begins to draw when a message turns out to be large. */
+class Bar {
+  #starting: Promise<void> | null = null;
+  #progress: Progress | null = null;
+
+  update(sent: number, total: number): void {
+    if (total < LARGE) return;
+    this.#starting ??= this.#start(total);
+    this.#progress?.update(Math.floor(sent / KIB), '');
+  }
+
+  async stop(): Promise<void> {
+    await this.#starting;
+    this.#progress?.stop();
+    this.#progress = null;
+  }
+
+  async #start(total: number): Promise<void> {
+    const { progressBar } = await import('./progress.ts');
+    this.#progress = await progressBar('sending', Math.floor(total / KIB), 'KiB');
+  }
+}
+
+/** The envelope as commands, an empty line, and the message as it would be sent. */
+async function show({ message, envelope }: ComposedMail, { json }: MailCommand, output: Output): Promise<number> {
+  if (json) {
+    const { size, attachments } = message;
+    output.out(`${JSON.stringify({ outcome: 'dry-run', exit: EXIT.ok, envelope, size, attachments })}\n`);
+    return EXIT.ok;
+  }
+  const commands = [`MAIL FROM:<${envelope.from}>`, ...envelope.to.map((recipient) => `RCPT TO:<${recipient}>`)];
+  output.out(`${commands.join('\n')}\n\n`);
+  for (const chunk of message.chunks()) {
+    // The chunk is the message's own memory, good until the next one.
+    if (!process.stdout.write(Buffer.from(chunk))) await once(process.stdout, 'drain');
+  }
+  return EXIT.ok;
+}
