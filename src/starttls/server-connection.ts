@@ -202,7 +202,7 @@ export class Connection {
 
   #dialogueFailure({ fault, message, stray }: DialogueError): Ending {
     if (stray !== null) this.#injected(stray, false);
-    if (fault !== 'injected' && this.#tls === null && beginsWithTls(this.#wire.head)) {
+    if (fault !== 'injected' && this.#tls === null && beginsWithTls(this.#wire.latest)) {
       return { outcome: 'wrongMode', reason: 'the client begins with TLS where clear text is due', status: 0 };
     }
     return { outcome: fault === 'refused' ? 'closed' : fault, reason: message, status: 0 };

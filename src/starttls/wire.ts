@@ -90,6 +90,7 @@ export class Wire {
   #dropped: Stray | null = null;
   #encrypted: boolean;
   #head: Uint8Array = EMPTY;
+  #latest: Uint8Array = EMPTY;
   #segment = Number.POSITIVE_INFINITY;
   #pause = 0;
 
@@ -117,6 +118,11 @@ export class Wire {
   /** The first bytes that were ever received, for telling what kind of peer this is. */
   get head(): Uint8Array {
     return this.#head;
+  }
+
+  /** The first of the bytes that were unread when something was received last. */
+  get latest(): Uint8Array {
+    return this.#latest;
   }
 
   /** What the policy `drop` has kept out of the session; null when there was nothing. */
@@ -363,9 +369,10 @@ export class Wire {
       this.#ended = true;
       return 'end';
     }
-    if (this.#head.length === 0) this.#head = Uint8Array.prototype.slice.call(chunk, 0, STRAY_HEAD);
     // The channel's memory is good until its next call only.
     this.#unread = this.#unread.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#unread, asBuffer(chunk)]);
+    this.#latest = Uint8Array.prototype.slice.call(this.#unread, 0, STRAY_HEAD);
+    if (this.#head.length === 0) this.#head = this.#latest;
     return 'more';
   }
 
