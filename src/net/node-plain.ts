@@ -1,11 +1,9 @@
 /** A connection in clear on the Node engine, whatever carries it: a socket of node:net, or any other Duplex. */
+import type net from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Deadline } from '../core/deadline.ts';
 import { isErrnoName } from '../core/errno.ts';
 import { IoError } from '../core/errors.ts';
-import { type Op, type WaitResult, WRITABLE, waitOp } from '../core/op.ts';
 import type { Address, PlainEndpoint, TlsRole } from './endpoint.ts';
-import { BACKGROUND_LINGER } from './limits.ts';
 import { NodeStream } from './node-stream.ts';
 import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
 
@@ -84,18 +82,9 @@ export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpo
     return new IoError('EPIPE', 'send');
   }
 
-  *flushedOp(until: Deadline): Op<WaitResult> {
-    while (!this.isFinished && this.#failure === null) {
-      if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') return 'timeout';
-    }
-    return 'ready';
-  }
-
-  lingerInBackground(): void {
-    const end = setTimeout(() => this.destroy(), BACKGROUND_LINGER);
-    end.unref();
-    this.socket.once('finish', () => this.destroy());
-    this.socket.once('close', () => clearTimeout(end));
+  /** The socket of node:net on whose handle TLSSocket can sit; null where it needs a stream in between. */
+  get handleSocket(): net.Socket | null {
+    return null;
   }
 
   destroy(): void {

@@ -2,8 +2,8 @@ import { Duplex } from 'node:stream';
 import type { NodePlainEndpoint } from './node-plain.ts';
 
 /**
- * The seam between TLSSocket and net.Socket: ciphertext passes through it. node:tls ends alike with and without
- * close_notify, and only here can the difference be seen.
+ * The seam between TLSSocket and a stream without a handle: ciphertext passes through it. node:tls ends alike with and
+ * without close_notify, and only here can the difference be seen.
  */
 export class Seam extends Duplex {
   readonly #plain: NodePlainEndpoint;
@@ -33,7 +33,6 @@ export class Seam extends Duplex {
 
   /** TLSSocket has sent close_notify and ends; the connection's own direction ends with it. */
   override _final(done: (error?: Error | null) => void): void {
-    this.#plain.socket.end();
-    done();
+    this.#plain.socket.end(() => done());
   }
 }

@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { ByteQueue } from '../core/byte-queue.ts';
 import { Deadline } from '../core/deadline.ts';
-import { type Op, READABLE, type WaitResult, WRITABLE } from '../core/op.ts';
+import { type Op, READABLE, type WaitResult, WRITABLE, waitOp } from '../core/op.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import {
   type Address,
@@ -16,7 +16,7 @@ import {
   WANT_READ,
   WANT_WRITE,
 } from './endpoint.ts';
-import { CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT, WRITE_WHOLE_LIMIT } from './limits.ts';
+import { BACKGROUND_LINGER, CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT, WRITE_WHOLE_LIMIT } from './limits.ts';
 import { Wakes } from './wakes.ts';
 
 export abstract class NodeStream implements Endpoint {
@@ -36,10 +36,6 @@ export abstract class NodeStream implements Endpoint {
   protected abstract readonly stream: Duplex;
   /** What a WRITE after the end of sending fails with. */
   protected abstract sendingEnded(): Error;
-  /** Until the kernel has taken everything, the end of the stream included, or the connection broke. */
-  abstract flushedOp(until: Deadline): Op<WaitResult>;
-  /** Goes on sending what WRITE has reported as sent, as the kernel does for a closed socket. */
-  abstract lingerInBackground(): void;
   abstract destroy(): void;
 
   /** Has the stream's progress wake whoever waits. Call once, when `stream` is there. */
@@ -135,10 +131,26 @@ export abstract class NodeStream implements Endpoint {
     try {
       if (this.broken !== null) return;
       if (!this.stream.writableEnded) this.stream.end();
-      inBackground = (yield* this.flushedOp(Deadline.after(CLOSE_LINGER))) === 'timeout';
+      inBackground = (yield* this.#flushedOp(Deadline.after(CLOSE_LINGER))) === 'timeout';
     } finally {
-      if (inBackground) this.lingerInBackground();
+      if (inBackground) this.#lingerInBackground();
       else this.destroy();
     }
+  }
+
+  /** Until the kernel has taken everything, the end of the stream included, or the connection broke. */
+  *#flushedOp(until: Deadline): Op<WaitResult> {
+    while (!this.isFinished && this.broken === null) {
+      if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') return 'timeout';
+    }
+    return 'ready';
+  }
+
+  /** Goes on sending what WRITE has reported as sent, as the kernel does for a closed socket. */
+  #lingerInBackground(): void {
+    const end = setTimeout(() => this.destroy(), BACKGROUND_LINGER);
+    end.unref();
+    this.stream.once('finish', () => this.destroy());
+    this.stream.once('close', () => clearTimeout(end));
   }
 }

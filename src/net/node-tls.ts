@@ -1,10 +1,10 @@
 /** TLS through node:tls, on a socket of the same engine. */
 import { appendFileSync } from 'node:fs';
+import type net from 'node:net';
 import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import type { Deadline } from '../core/deadline.ts';
 import { IoError, TlsError } from '../core/errors.ts';
-import type { Op, WaitResult } from '../core/op.ts';
 import { statusOfTlsFailure } from '../tls/codes.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
@@ -13,7 +13,8 @@ import type { TlsSettings } from '../tls/settings.ts';
 import { reasonsOfNodeError } from '../tls/verify.ts';
 import { VerifyError } from '../tls/verify-error.ts';
 import { type Address, type TlsEndpoint, type TlsRole, type TlsStart, type Transfer, WANT_READ } from './endpoint.ts';
-import type { NodePlainEndpoint } from './node-plain.ts';
+import { endsHere, hasFailed } from './node-handle.ts';
+import { ioError, type NodePlainEndpoint } from './node-plain.ts';
 import { Seam } from './node-seam.ts';
 import { keepsTickets, secureContextOf } from './node-secure-context.ts';
 import { NodeStream } from './node-stream.ts';
@@ -30,9 +31,13 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   readonly #settings: TlsSettings;
   readonly #role: TlsRole;
   readonly #host: string;
-  readonly #seam: Seam;
+  /** The socket whose handle TLSSocket sits on; null where ciphertext passes through a stream of ours. */
+  readonly #socket: net.Socket | null;
+  readonly #seam: Seam | null;
   protected readonly stream: tls.TLSSocket;
   #secure = false;
+  /** Whether the program may learn that the session is secure. */
+  #announced = false;
   #info: TlsInfo | null = null;
   readonly #sessions: SessionSource;
   readonly besides: SessionSource = new BesideSessions(() => this.#kept);
@@ -56,24 +61,47 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     const effective = priority === '' ? settings.priority : priority;
     this.#sessions = sessions ?? settings.sessions.of(`${host}:${plain.remote.port} ${this.#host} ${effective}`);
     const context = secureContextOf(settings, role, effective);
-    this.#seam = new Seam(plain);
-    this.stream = role === 'client' ? this.#connect(context) : this.#serve(context);
+    // Bytes that have been read already cannot go back below a handle.
+    this.#socket = plain.readAhead.length === 0 ? plain.handleSocket : null;
+    this.#seam = this.#socket === null ? new Seam(plain) : null;
+    const below = this.#seam ?? plain.socket;
+    this.stream = role === 'client' ? this.#connect(context, below) : this.#serve(context, below);
     this.#listen();
+    if (this.#socket !== null) this.#watchEnd(this.#socket);
+    if (this.#seam !== null) this.#feed(this.#seam);
+    if (plain.failure !== null) this.#fail(plain.failure);
+  }
+
+  /** Has all ciphertext pass through the seam. */
+  #feed(seam: Seam): void {
+    const plain = this.#plain;
     plain.divert({
-      data: (chunk) => this.#seam.push(chunk),
-      end: () => this.#plainEnded(),
+      data: (chunk) => seam.push(chunk),
+      end: () => this.#plainEnded(seam),
       failed: (error) => this.#fail(error),
     });
     // A ClientHello that is already here belongs to the handshake; upgradeOp has let nothing else through.
-    for (let chunk = plain.readAhead.shift(); chunk !== undefined; chunk = plain.readAhead.shift())
-      this.#seam.push(chunk);
-    if (plain.ended) this.#plainEnded();
+    for (let chunk = plain.readAhead.shift(); chunk !== undefined; chunk = plain.readAhead.shift()) seam.push(chunk);
+    if (plain.ended) this.#plainEnded(seam);
   }
 
-  #connect(context: tls.SecureContext): tls.TLSSocket {
+  /**
+   * node:tls ends alike with and without close_notify: it pushes a null. At that moment, and not later, the handle shows
+   * which of the two it is.
+   */
+  #watchEnd(socket: net.Socket): void {
+    const { stream } = this;
+    const push = stream.push.bind(stream);
+    stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+      if (chunk === null && endsHere(socket)) this.#cut = true;
+      return push(chunk, encoding);
+    };
+  }
+
+  #connect(context: tls.SecureContext, below: Duplex): tls.TLSSocket {
     this.#offered = this.#settings.resume ? this.#sessions.take() : undefined;
     const options: tls.ConnectionOptions & { allowHalfOpen: boolean; requestOCSP: boolean } = {
-      socket: this.#seam,
+      socket: below,
       secureContext: context,
       host: this.#host,
       servername: isIP(this.#host) === 0 ? this.#host : '',
@@ -111,7 +139,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     this.#ticket = undefined;
   }
 
-  #serve(context: tls.SecureContext): tls.TLSSocket {
+  #serve(context: tls.SecureContext, below: Duplex): tls.TLSSocket {
     const options: tls.TLSSocketOptions & { allowHalfOpen: boolean } = {
       isServer: true,
       secureContext: context,
@@ -121,7 +149,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
       allowHalfOpen: true,
       ...(this.#settings.alpn.length > 0 ? { ALPNProtocols: [...this.#settings.alpn] } : {}),
     };
-    const socket = new tls.TLSSocket(this.#seam, options);
+    const socket = new tls.TLSSocket(below, options);
     socket.on('secure', () => this.#handshakeDone());
     return socket;
   }
@@ -130,12 +158,8 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     const socket = this.stream;
     socket.on('data', (chunk: Buffer) => this.deliver(chunk));
     socket.on('end', () => {
-      // close_notify ahead of the end of the handshake: a server would not hear of it in any other way.
-      if (this.#cut || !this.#secure) {
-        const { code } = this.#cut ? GNUTLS_E.PREMATURE_TERMINATION : GNUTLS_E.SESSION_EOF;
-        this.broken ??= new TlsError(code, gnutlsErrorText(code));
-      } else this.hasEnded = true;
-      this.wakes.fireAll();
+      if (this.#cut && this.#socket !== null) this.#confirmCut(this.#socket);
+      else this.#ended();
     });
     socket.on('error', (error) => this.#fail(error));
     socket.on('close', () => {
@@ -149,14 +173,33 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     }
   }
 
+  #ended(): void {
+    // close_notify ahead of the end of the handshake: a server would not hear of it in any other way.
+    if (this.#cut || !this.#secure) {
+      const { code } = this.#cut ? GNUTLS_E.PREMATURE_TERMINATION : GNUTLS_E.SESSION_EOF;
+      this.broken ??= new TlsError(code, gnutlsErrorText(code));
+    } else this.hasEnded = true;
+    this.wakes.fireAll();
+  }
+
+  /** A reset may hide behind an end without close_notify; the handle reads once more already. */
+  #confirmCut(socket: net.Socket): void {
+    setImmediate(() =>
+      setImmediate(() => {
+        if (hasFailed(socket)) this.#fail(new IoError('ECONNRESET', 'read'));
+        else this.#ended();
+      }),
+    );
+  }
+
   /** The connection ended. Whether close_notify came first shows once TLSSocket has read all that came before. */
-  #plainEnded(): void {
+  #plainEnded(seam: Seam): void {
     if (this.hasEnded || this.broken !== null) return;
     if (this.isPaused) return;
     setImmediate(() => {
       if (this.hasEnded || this.broken !== null || this.isPaused) return;
       this.#cut = true;
-      this.#seam.push(null);
+      seam.push(null);
     });
   }
 
@@ -168,7 +211,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
 
   #tlsError(error: Error): TlsError {
     if (error instanceof VerifyError) return error;
-    const broken = error instanceof IoError ? error : this.#plain.failure;
+    const broken = error instanceof IoError ? error : (this.#plain.failure ?? systemFailure(error));
     if (broken !== null && broken.errnoName !== 'EBADF') {
       const status = broken.errnoName === 'EPIPE' ? GNUTLS_E.PUSH_ERROR.code : GNUTLS_E.PULL_ERROR.code;
       return new TlsError(status, `${gnutlsErrorText(status)}: ${broken.message}`, { cause: error });
@@ -191,7 +234,12 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
-    this.wakes.fireAll();
+    // OpenSSL tells of the end of the handshake before it has sent its last message: what the program does next, a CLOSE
+    // above all, has to come after that.
+    setImmediate(() => {
+      this.#announced = true;
+      this.wakes.fireAll();
+    });
   }
 
   /** @throws TlsError when the peer is not to be accepted */
@@ -250,13 +298,14 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   }
 
   handshake(): Transfer {
-    if (this.broken !== null) throw this.broken;
-    return this.#secure ? 0 : WANT_READ;
+    // What breaks the connection after that is for the first READ.
+    if (this.broken !== null && !this.#secure) throw this.broken;
+    return this.#announced ? 0 : WANT_READ;
   }
 
   override resume(): void {
     super.resume();
-    if (this.#plain.ended) this.#plainEnded();
+    if (this.#seam !== null && this.#plain.ended) this.#plainEnded(this.#seam);
   }
 
   protected sendingEnded(): TlsError {
@@ -264,16 +313,13 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     return new TlsError(code, gnutlsErrorText(code));
   }
 
-  flushedOp(until: Deadline): Op<WaitResult> {
-    return this.#plain.flushedOp(until);
-  }
-
-  lingerInBackground(): void {
-    this.#plain.lingerInBackground();
-  }
-
   destroy(): void {
     this.stream.destroy();
     this.#plain.destroy();
   }
+}
+
+/** The failed system call that node:tls reports on a socket with a handle; null for an error of its own. */
+function systemFailure(error: Error): IoError | null {
+  return 'syscall' in error ? ioError(error) : null;
 }

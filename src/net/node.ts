@@ -5,6 +5,7 @@ import { IoError } from '../core/errors.ts';
 import { type Op, WRITABLE, waitOp } from '../core/op.ts';
 import type { Address, Listener, PlainEndpoint } from './endpoint.ts';
 import { UNACCEPTED_LIMIT } from './limits.ts';
+import { hasHandle, readAgain } from './node-handle.ts';
 import { ioError, NodePlainEndpoint } from './node-plain.ts';
 import { Wakes } from './wakes.ts';
 
@@ -59,18 +60,18 @@ export class NodeEndpoint extends NodePlainEndpoint {
     this.#remote = { host: remoteAddress ?? '', port: remotePort ?? 0 };
   }
 
-  /**
-   * libuv reports data and a reset that it finds together as the data and an ordinary end. Reading once more brings the
-   * reset to light; where Node has no handle to do that with, the end is taken as it is.
-   */
+  /** A reset may hide behind the end: reading once more brings it to light. */
   protected override inputEnded(): void {
-    const { _handle: handle } = this.#socket as { _handle?: { readStart?(): number } | null };
-    if (handle?.readStart === undefined) {
+    if (!hasHandle(this.#socket)) {
       super.inputEnded();
       return;
     }
-    handle.readStart();
+    readAgain(this.#socket);
     setImmediate(() => setImmediate(() => super.inputEnded()));
+  }
+
+  override get handleSocket(): net.Socket | null {
+    return hasHandle(this.#socket) ? this.#socket : null;
   }
 
   get local(): Address {

@@ -455,6 +455,34 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     },
   );
 
+  for (const [close, wanted] of [
+    ['fin', 0],
+    ['close-notify', 0],
+    ['no-close-notify', -110],
+  ] as const) {
+    behaviour(
+      {
+        ids: [wanted === 0 ? 'TLS-CLOSE-NOTIFY' : 'TLS-TRUNCATED'],
+        title: `${version}: ${close} behind more than is read ahead is ${wanted}, however late it is read`,
+        options,
+      },
+      async (bench) => {
+        const { x, status, buffer } = bench;
+        // The end comes with the bytes that fill the read-ahead, or behind more than fits in there.
+        for (const amount of [MIB + 30_000, MIB + 60_000, 3 * MIB]) {
+          const peer = await startPeer({ tls: only, steps: [{ fill: amount }, { close }, { expectEnd: 'any' }] });
+          const sock = await connected(bench, peer.port);
+          while ((await x(TCPOP_CHKQTY, status, buffer, sock, TCPXFLG_TLS)) < MIB) {
+            expect(status.value).not.toBeLessThan(0);
+          }
+          expect((await receive(bench, sock, amount)).equals(pattern.subarray(0, amount))).toBe(true);
+          expect(await x(TCPOP_READ, status, buffer, sock, TCPXFLG_TLS, LIMIT)).toBe(wanted);
+          await x(TCPOP_CLOSE, status, '', sock);
+        }
+      },
+    );
+  }
+
   behaviour({ ids: ['TLS-RESET'], title: `${version}: a reset is -54 behind the data`, options }, async (bench) => {
     const { x, status, buffer } = bench;
     const peer = await startPeer({ tls: only, steps: [{ send: 'cut' }, { waitFor: 'reset' }, { close: 'rst' }] });
