@@ -9,7 +9,7 @@ import { type Service, serveOp } from '../../src/starttls/serve.ts';
 import { DialogueError, type Exchange, type InjectionPolicy, Wire } from '../../src/starttls/wire.ts';
 import { type Cut, lengthOf, parseTranscript, TranscriptChannel, type Turn } from './transcript.ts';
 
-export const PARTIES: Parties = { host: 'service.example', self: 'client.example' };
+export const PARTIES: Parties = { host: 'mx.example', self: 'client.example' };
 
 export interface Play extends NegotiateOptions {
   readonly cut?: Cut;

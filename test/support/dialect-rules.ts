@@ -5,58 +5,13 @@ import { Deadline } from '../../src/core/deadline.ts';
 import type { Op } from '../../src/core/op.ts';
 import { runSync, sleeper } from '../../src/core/run.ts';
 import { ChannelError } from '../../src/starttls/channel.ts';
-import type { Attack, Dialect } from '../../src/starttls/dialect.ts';
-import { type NegotiateOptions, negotiateOp } from '../../src/starttls/negotiate.ts';
+import type { Dialect } from '../../src/starttls/dialect.ts';
+import { negotiateOp } from '../../src/starttls/negotiate.ts';
 import type { Negotiation, Outcome } from '../../src/starttls/negotiation.ts';
-import { type Service, serveOp } from '../../src/starttls/serve.ts';
-import { DialogueError, type InjectionPolicy, Wire } from '../../src/starttls/wire.ts';
+import { Wire } from '../../src/starttls/wire.ts';
 import type { TlsInfo } from '../../src/tls/info.ts';
-import { type Cut, lengthOf, parseTranscript, readTranscript, TranscriptChannel, type Turn } from './transcript.ts';
-
-const PARTIES = { host: 'mx.example', self: 'client.example' };
-
-export interface Play extends NegotiateOptions {
-  readonly cut?: Cut;
-  readonly injected?: InjectionPolicy;
-  /** Direct TLS. */
-  readonly encrypted?: boolean;
-}
-
-/** The client of a dialect against a transcript. */
-export function play(
-  dialect: Dialect,
-  text: string | readonly Turn[],
-  { cut = 'whole', injected = 'reject', encrypted = false, ...options }: Play = {},
-): { readonly channel: TranscriptChannel; readonly result: Negotiation } {
-  const channel = new TranscriptChannel(turnsOf(text), { cut, encrypted });
-  const wire = new Wire(channel, { until: Deadline.after(1_000), injected });
-  return { channel, result: runSync(negotiateOp(dialect, wire, PARTIES, options), sleeper) };
-}
-
-/** The server of a dialect against a transcript; what it threw in place of a service. */
-export function playServer(
-  dialect: Dialect,
-  text: string | readonly Turn[],
-  { cut = 'whole', injected = 'reject', encrypted = false, attack = null }: Play & { attack?: Attack | null } = {},
-): { readonly channel: TranscriptChannel; readonly service: Service | DialogueError } {
-  const channel = new TranscriptChannel(turnsOf(text), { role: 'server', cut, encrypted });
-  const wire = new Wire(channel, { until: Deadline.after(1_000), injected, role: 'server' });
-  try {
-    return { channel, service: runSync(serveOp(dialect, wire, { host: PARTIES.host, attack }), sleeper) };
-  } catch (error) {
-    if (error instanceof DialogueError) return { channel, service: error };
-    throw error;
-  }
-}
-
-function turnsOf(text: string | readonly Turn[]): readonly Turn[] {
-  return typeof text === 'string' ? parseTranscript(text) : text;
-}
-
-/** Byte by byte, and in two at every place of what the other side says. */
-export function everyCut(turns: readonly Turn[], from: 'client' | 'server'): Cut[] {
-  return ['bytes', ...Array.from({ length: lengthOf(turns, from) }, (_, place) => place)];
-}
+import { everyCut, PARTIES, play, playServer } from './dialect-play.ts';
+import { lengthOf, parseTranscript, readTranscript, TranscriptChannel } from './transcript.ts';
 
 export interface ClientScripts {
   /** The fixture of a whole upgrade, and what must come of it. */

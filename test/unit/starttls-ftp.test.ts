@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FTP } from '../../src/starttls/ftp.ts';
-import { clientRules, play, serverRules } from '../support/dialect-rules.ts';
+import { play } from '../support/dialect-play.ts';
+import { clientRules, serverRules } from '../support/dialect-rules.ts';
 
 const OPENING = 'S: 220 ready⏎\nC: FEAT⏎\n';
 const OFFER = `${OPENING}S: 211-Features⏎\nS:  AUTH TLS⏎\nS: 211 End⏎\n`;

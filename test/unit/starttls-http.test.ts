@@ -3,8 +3,7 @@ import { HTTP, IPP } from '../../src/starttls/http.ts';
 import { play } from '../support/dialect-play.ts';
 import { clientVectors, serverVectors } from '../support/dialect-vectors.ts';
 
-const ASKED =
-  'C: OPTIONS * HTTP/1.1⏎\nC: Host: service.example⏎\nC: Upgrade: TLS/1.0⏎\nC: Connection: Upgrade⏎\nC: ⏎\n';
+const ASKED = 'C: OPTIONS * HTTP/1.1⏎\nC: Host: mx.example⏎\nC: Upgrade: TLS/1.0⏎\nC: Connection: Upgrade⏎\nC: ⏎\n';
 const GO = 'S: HTTP/1.1 101 Switching Protocols⏎\nS: Upgrade: TLS/1.0, HTTP/1.1⏎\nS: Connection: Upgrade⏎\nS: ⏎\n';
 const EMPTY = 'S: Content-Length: 0⏎\nS: ⏎\n';
 
@@ -120,7 +119,7 @@ clientVectors(HTTP, {
 
 describe('HTTP as a client', () => {
   it('reads the answer of a server that speaks HTTPS', () => {
-    const text = `C: OPTIONS * HTTP/1.1⏎\nC: Host: service.example⏎\nC: ⏎\n${answers('HTTP/1.1 405 Method Not Allowed', 'Allow: GET', 'Set-Cookie: id=1', 'Content-Length: 2', '')}S: no\n`;
+    const text = `C: OPTIONS * HTTP/1.1⏎\nC: Host: mx.example⏎\nC: ⏎\n${answers('HTTP/1.1 405 Method Not Allowed', 'Allow: GET', 'Set-Cookie: id=1', 'Content-Length: 2', '')}S: no\n`;
     const { channel, result } = play(IPP, text, { encrypted: true });
     expect(result).toMatchObject({
       outcome: 'direct',
@@ -131,7 +130,7 @@ describe('HTTP as a client', () => {
   });
 
   it('names an address in brackets', () => {
-    const text = ASKED.replace('service.example', '[2001:db8::1]') + GO;
+    const text = ASKED.replace('mx.example', '[2001:db8::1]') + GO;
     const { result } = play(HTTP, `${text}<TLS>\nS: HTTP/1.1 200 OK⏎\n${EMPTY}`, {
       parties: { host: '2001:db8::1', self: '' },
     });
@@ -149,7 +148,7 @@ describe('HTTP as a client', () => {
   });
 });
 
-const OPTIONS = 'C: OPTIONS * HTTP/1.1⏎\nC: Host: service.example⏎\nC: ⏎\n';
+const OPTIONS = 'C: OPTIONS * HTTP/1.1⏎\nC: Host: mx.example⏎\nC: ⏎\n';
 const TOLD = `${answers('HTTP/1.1 200 OK', 'Allow: OPTIONS, GET, HEAD', 'Server: tcpx', 'Content-Length: 0', '')}`;
 const NEEDED = answers(
   'HTTP/1.1 426 Upgrade Required',
@@ -165,7 +164,7 @@ serverVectors(HTTP, {
   whole: [
     [
       'an upgrade and a page',
-      `${ENCRYPTED}C: GET / HTTP/1.1⏎\nC: Host: x⏎\nC: Connection: close⏎\nC: ⏎\nS~ HTTP/1\\.1 200 OK.*Connection: close.*service\\.example TLSv1\\.3.*\n`,
+      `${ENCRYPTED}C: GET / HTTP/1.1⏎\nC: Host: x⏎\nC: Connection: close⏎\nC: ⏎\nS~ HTTP/1\\.1 200 OK.*Connection: close.*mx\\.example TLSv1\\.3.*\n`,
     ],
   ],
   opening: '',

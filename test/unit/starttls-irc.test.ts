@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { IRC, ircMessage, ircSts } from '../../src/starttls/irc.ts';
-import { clientRules, play, serverRules } from '../support/dialect-rules.ts';
+import { play } from '../support/dialect-play.ts';
+import { clientRules, serverRules } from '../support/dialect-rules.ts';
 
 const ASK = 'C: CAP LS 302⏎\n';
 const TRIGGERED = `${ASK}S: :irc CAP * LS :tls⏎\nC: STARTTLS⏎\n`;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MANAGESIEVE } from '../../src/starttls/managesieve.ts';
-import { clientRules, play, serverRules } from '../support/dialect-rules.ts';
+import { play } from '../support/dialect-play.ts';
+import { clientRules, serverRules } from '../support/dialect-rules.ts';
 
 const OFFER = 'S: "IMPLEMENTATION" "x"⏎\nS: "STARTTLS"⏎\nS: OK⏎\n';
 const TRIGGERED = `${OFFER}C: STARTTLS⏎\n`;

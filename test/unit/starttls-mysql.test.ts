@@ -137,7 +137,7 @@ serverVectors(MYSQL, {
   whole: [
     [
       'a session with a query',
-      `${GREETS}${ASKED}<TLS>\n${LOGIN}${WELCOME}${packet('C', 0, latin1('\x03select 1'))}S~ \\x01\\0\\0\\x01\\x03.*host.*service\\.example.*TLSv1\\.3.*\n${QUIT}`,
+      `${GREETS}${ASKED}<TLS>\n${LOGIN}${WELCOME}${packet('C', 0, latin1('\x03select 1'))}S~ \\x01\\0\\0\\x01\\x03.*host.*mx\\.example.*TLSv1\\.3.*\n${QUIT}`,
     ],
     [
       'a client with another plugin',

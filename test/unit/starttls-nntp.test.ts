@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NNTP } from '../../src/starttls/nntp.ts';
-import { clientRules, play, serverRules } from '../support/dialect-rules.ts';
+import { play } from '../support/dialect-play.ts';
+import { clientRules, serverRules } from '../support/dialect-rules.ts';
 import { readTranscript } from '../support/transcript.ts';
 
 const OPENING = 'S: 200 ready⏎\nC: CAPABILITIES⏎\n';

@@ -7,7 +7,8 @@ import { POP3, pop3Timestamp } from '../../src/starttls/pop3.ts';
 import { serveOp } from '../../src/starttls/serve.ts';
 import { Wire } from '../../src/starttls/wire.ts';
 import { channelPair } from '../support/channel-pair.ts';
-import { clientRules, play, serverRules } from '../support/dialect-rules.ts';
+import { play } from '../support/dialect-play.ts';
+import { clientRules, serverRules } from '../support/dialect-rules.ts';
 
 const OPENING = 'S: +OK ready⏎\nC: CAPA⏎\n';
 const OFFER = `${OPENING}S: +OK⏎\nS: STLS⏎\nS: .⏎\n`;

@@ -69,7 +69,7 @@ serverVectors(POSTGRES, {
   whole: [
     [
       'a session with a query',
-      `${ASKED}S: S\n<TLS>\n${STARTUP}${STARTED}C: Q\\x00\\x00\\x00\\x0dselect 1\\x00\nS~ T.*host\\0.*D.*service.example.*C.*SELECT 1\\0Z.*I\n${QUIT}`,
+      `${ASKED}S: S\n<TLS>\n${STARTUP}${STARTED}C: Q\\x00\\x00\\x00\\x0dselect 1\\x00\nS~ T.*host\\0.*D.*mx.example.*C.*SELECT 1\\0Z.*I\n${QUIT}`,
     ],
     [
       'a client that asks for GSSAPI first',

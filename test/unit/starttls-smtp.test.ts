@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LMTP, SMTP } from '../../src/starttls/smtp.ts';
-import { clientRules, play, serverRules } from '../support/dialect-rules.ts';
+import { play } from '../support/dialect-play.ts';
+import { clientRules, serverRules } from '../support/dialect-rules.ts';
 
 const OPENING = 'S: 220 mx⏎\nC: EHLO client.example⏎\n';
 const OFFER = `${OPENING}S: 250-mx⏎\nS: 250 STARTTLS⏎\nC: STARTTLS⏎\n`;

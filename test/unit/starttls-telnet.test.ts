@@ -100,7 +100,7 @@ describe('Telnet as a client', () => {
   });
 });
 
-const HOST = 'S: service.example⏎\n';
+const HOST = 'S: mx.example⏎\n';
 const ENCRYPTED = `${OFFER}${AGREED}${FOLLOWS}<TLS>\n${HOST}`;
 const TOLD = 'S: this service wants TLS: START_TLS is its first option⏎\n';
 

@@ -8,8 +8,8 @@ const TLS = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
 const SASL = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
 const ERRORS = "xmlns='urn:ietf:params:xml:ns:xmpp-streams'";
 
-const HELLO = `C: <?xml version='1.0'?><stream:stream to='service.example' version='1.0' xmlns='jabber:client' ${STREAMS}>\n`;
-const ROOT = `<stream:stream from='service.example' id='1' version='1.0' xmlns='jabber:client' ${STREAMS}>`;
+const HELLO = `C: <?xml version='1.0'?><stream:stream to='mx.example' version='1.0' xmlns='jabber:client' ${STREAMS}>\n`;
+const ROOT = `<stream:stream from='mx.example' id='1' version='1.0' xmlns='jabber:client' ${STREAMS}>`;
 const OPENED = `${HELLO}S: ${ROOT}\n`;
 const OFFERED = `${OPENED}S: <stream:features><starttls ${TLS}><required/></starttls></stream:features>\n`;
 const TRIGGER = `C: <starttls ${TLS}/>\n`;
@@ -23,7 +23,7 @@ clientVectors(XMPP, {
     [
       'xmpp-upgrade',
       {
-        greeting: 'service.example',
+        greeting: 'mx.example',
         preTlsCapabilities: ['starttls', 'mechanisms SCRAM-SHA-256'],
         postTlsCapabilities: ['mechanisms SCRAM-SHA-256 PLAIN'],
         trigger: '<starttls/>',
@@ -138,14 +138,14 @@ describe('XMPP as a client', () => {
   });
 });
 
-const SERVER_HELLO = `C: <?xml version='1.0'?><stream:stream to='service.example' from='client.example' version='1.0' xmlns='jabber:server' ${STREAMS} xmlns:db='jabber:server:dialback'>\n`;
+const SERVER_HELLO = `C: <?xml version='1.0'?><stream:stream to='mx.example' from='client.example' version='1.0' xmlns='jabber:server' ${STREAMS} xmlns:db='jabber:server:dialback'>\n`;
 
 clientVectors(XMPP_SERVER, {
   upgrades: [
     [
       'xmpp-server-upgrade',
       {
-        greeting: 'service.example',
+        greeting: 'mx.example',
         preTlsCapabilities: ['starttls', 'dialback'],
         postTlsCapabilities: ['dialback'],
         credentialsInClear: false,
@@ -164,8 +164,8 @@ clientVectors(XMPP_SERVER, {
   failures: [],
 });
 
-const CLIENT = `C: <stream:stream to='service.example' version='1.0' xmlns='jabber:client' ${STREAMS}>\n`;
-const GREETED = `S~ <\\?xml version='1\\.0'\\?><stream:stream from='service\\.example' id='[0-9a-f]{16}'.*version='1\\.0'.*>\n`;
+const CLIENT = `C: <stream:stream to='mx.example' version='1.0' xmlns='jabber:client' ${STREAMS}>\n`;
+const GREETED = `S~ <\\?xml version='1\\.0'\\?><stream:stream from='mx\\.example' id='[0-9a-f]{16}'.*version='1\\.0'.*>\n`;
 const FEATURES = `S: <stream:features><starttls ${TLS}><required/></starttls></stream:features>\n`;
 const INSIDE = `S: <stream:features>${PLAIN}</stream:features>\n`;
 const ENCRYPTED = `${CLIENT}${GREETED}${FEATURES}${TRIGGER}${GO}<TLS>\n${CLIENT}${GREETED}${INSIDE}`;
@@ -183,7 +183,7 @@ serverVectors(XMPP, {
       [
         `${ENCRYPTED}${AUTH}${SUCCESS}${CLIENT}${GREETED}S: <stream:features><bind ${BIND}/></stream:features>\n`,
         `C: <iq type='set' id='1'><bind ${BIND}/></iq>\n`,
-        "S~ <iq type='result' id='1'>.*<jid>user@service\\.example/tcpx</jid>.*\n",
+        "S~ <iq type='result' id='1'>.*<jid>user@mx\\.example/tcpx</jid>.*\n",
         "C: <presence/> <iq type='get' id='a&lt;'><query xmlns='x'/></iq>\n",
         `S~ <iq type='error' id='a&lt;'>.*service-unavailable.*\n${BYE}`,
       ].join(''),
@@ -224,7 +224,7 @@ serverVectors(XMPP, {
 describe('XMPP between servers as a server', () => {
   it('answers dialback inside TLS', () => {
     const greeted = "S~ <\\?xml.* to='client\\.example' .*xmlns='jabber:server'.*>\n";
-    const text = `${SERVER_HELLO}${greeted}${FEATURES}${TRIGGER}${GO}<TLS>\n${SERVER_HELLO}${greeted}S~ .*EXTERNAL.*dialback.*\nC: <db:result from='client.example' to='service.example'>key</db:result>\nS: <db:result from='service.example' to='client.example' type='valid'/>\n${BYE}`;
+    const text = `${SERVER_HELLO}${greeted}${FEATURES}${TRIGGER}${GO}<TLS>\n${SERVER_HELLO}${greeted}S~ .*EXTERNAL.*dialback.*\nC: <db:result from='client.example' to='mx.example'>key</db:result>\nS: <db:result from='mx.example' to='client.example' type='valid'/>\n${BYE}`;
     const { channel, service } = playServer(XMPP_SERVER, text);
     expect(service).toMatchObject({ commandsInTls: 2 });
     expect(channel.next).toBeUndefined();
