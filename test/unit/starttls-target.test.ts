@@ -61,6 +61,59 @@ describe('a target', () => {
     expect(read('smtp://M\u00dcnchen.Example')).toMatchObject({ host: 'xn--mnchen-3ya.example' });
   });
 
+  it('may name a domain that is on another host', () => {
+    expect(read('xmpp://example.org@chat.example')).toMatchObject({
+      dialect: 'xmpp',
+      host: 'chat.example',
+      port: 5222,
+      parties: { host: 'example.org', self: SELF },
+      url: 'xmpp://example.org@chat.example:5222',
+      alpn: null,
+    });
+    expect(read('xmpps://example.org')).toMatchObject({
+      port: 5223,
+      parties: { host: 'example.org' },
+      alpn: 'xmpp-client',
+    });
+    expect(read('xmpp-server://example.org')).toMatchObject({ dialect: 'xmpp-server', port: 5269 });
+    expect(() => read('xmpp://a b@chat.example')).toThrow(/neither a host name nor an address/);
+  });
+
+  it('may have both modes on one port under one scheme', () => {
+    expect(read('postgres://db.example/data?sslmode=require')).toMatchObject({
+      mode: 'upgrade',
+      port: 5432,
+      alpn: 'postgresql',
+      url: 'postgres://db.example:5432',
+    });
+    expect(read('postgresql://user:secret@db.example:5433/data?x=y&sslnegotiation=direct#z')).toMatchObject({
+      mode: 'direct',
+      port: 5433,
+      alpn: 'postgresql',
+      url: 'postgres://db.example:5433?sslnegotiation=direct',
+    });
+    const again = read('postgres://db.example:5433?sslnegotiation=direct');
+    expect(again.url).toBe('postgres://db.example:5433?sslnegotiation=direct');
+    expect(read('postgres://db.example?sslnegotiation=postgres', { mode: 'direct' }).mode).toBe('upgrade');
+    expect(() => read('postgres://db.example?sslnegotiation=x')).toThrow(/direct or postgres, not 'x'/);
+    expect(read('ldap://dir.example?sslnegotiation=direct').mode).toBe('upgrade');
+  });
+
+  it('is of the mode and the port of its scheme in every protocol', () => {
+    for (const [url, port, mode, alpn] of [
+      ['https://www.example', 443, 'direct', 'http/1.1'],
+      ['http://www.example', 80, 'upgrade', null],
+      ['ipp://print.example', 631, 'upgrade', null],
+      ['ipps://print.example', 631, 'direct', 'http/1.1'],
+      ['ldap://dir.example', 389, 'upgrade', null],
+      ['ldaps://dir.example', 636, 'direct', null],
+      ['mariadb://db.example', 3306, 'upgrade', null],
+      ['telnets://host.example', 992, 'direct', null],
+    ] as const) {
+      expect(read(url), url).toMatchObject({ port, mode, alpn });
+    }
+  });
+
   it('needs no scheme where the protocol is given otherwise', () => {
     expect(read('mx.example:2525', { proto: 'submission' })).toMatchObject({ dialect: 'submission', port: 2525 });
     expect(read('lmtp://mx.example', { proto: 'smtp' })).toMatchObject({ dialect: 'lmtp' });
