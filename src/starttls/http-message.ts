@@ -90,11 +90,15 @@ export function framingOf(fields: Fields, without: 0 | 'close'): Framing {
   return Number(length);
 }
 
+/** Whether {@link skipBodyOp} would reach the end of a body, as far as its head tells. */
+export function isReadable(framing: Framing): boolean {
+  return framing === 'chunked' || (framing !== 'close' && framing <= LONGEST_BODY);
+}
+
 /** Reads a body away. False when its end cannot be reached: it is too long, or is the end of the connection. */
 export function* skipBodyOp(wire: Wire, framing: Framing): Op<boolean> {
-  if (framing === 'close') return false;
   if (framing === 'chunked') return yield* skipChunksOp(wire);
-  if (framing > LONGEST_BODY) return false;
+  if (framing === 'close' || !isReadable(framing)) return false;
   yield* skipOp(wire, framing);
   return true;
 }

@@ -1,7 +1,8 @@
 /** The server's part of HTTP: OPTIONS upgrades, everything else in clear is told to (426), and inside TLS a page is served. */
 import type { Op } from '../core/op.ts';
 import type { ServerDialogue, Session } from './dialect.ts';
-import { type Fields, type Framing, fieldsOp, framingOf, lineOp, skipBodyOp } from './http-message.ts';
+import { type Fields, type Framing, fieldsOp, framingOf, isReadable, lineOp, skipBodyOp } from './http-message.ts';
+import { IPP_REQUEST_HEAD, ippAnswer } from './ipp-answer.ts';
 import { CLOSED, SERVED } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
@@ -26,6 +27,7 @@ function response(code: Code, fields: readonly string[] = [], body = ''): string
   return lines.map((line) => `${line}\r\n`).join('') + body;
 }
 
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 const FINAL = ['Connection: close'] as const;
 
 interface Request {
@@ -63,6 +65,22 @@ function asksForTls({ fields }: Request): boolean {
   return fields.list('upgrade').includes('tls/1.0') && fields.list('connection').includes('upgrade');
 }
 
+/** A request of IPP whose length is known; one in chunks is any POST. */
+function isIpp({ fields, framing }: Request): boolean {
+  return (
+    fields.list('content-type').includes('application/ipp') &&
+    Number(framing) >= IPP_REQUEST_HEAD &&
+    isReadable(framing)
+  );
+}
+
+function* printerOp(wire: Wire, framing: Framing, goodbye: readonly string[]): Op<void> {
+  const head = yield* wire.exactOp(IPP_REQUEST_HEAD);
+  yield* skipBodyOp(wire, Number(framing) - IPP_REQUEST_HEAD);
+  const answer = ippAnswer(head).toString('latin1');
+  yield* wire.sendOp(response(200, ['Content-Type: application/ipp', ...goodbye], answer));
+}
+
 function page(wire: Wire, { host }: Session): string {
   const { version, suite } = wire.channel.tls ?? {};
   return `${host} ${version ?? ''} ${suite ?? ''}\n`;
@@ -80,7 +98,7 @@ export const httpServer: ServerDialogue = {
     const { encrypted, attack } = session;
     if (yield* wire.endOp()) return CLOSED;
     const request = yield* requestOp(wire);
-    const { method, framing, stays } = request;
+    const { method, fields, framing, stays } = request;
     if (attack === 'garbage') {
       yield* wire.sendOp('\x01 what\r\n\r\n');
       return CLOSED;
@@ -95,11 +113,17 @@ export const httpServer: ServerDialogue = {
       yield* wire.sendOp(response(400, FINAL));
       return CLOSED;
     }
+    const waits = framing !== 0 && fields.list('expect').includes('100-continue');
+    if (waits && isReadable(framing)) yield* wire.sendOp(CONTINUE);
+    const goodbye = stays ? [] : FINAL;
+    if (encrypted && method === 'POST' && isIpp(request)) {
+      yield* printerOp(wire, framing, goodbye);
+      return stays ? SERVED : CLOSED;
+    }
     if (!(yield* skipBodyOp(wire, framing))) {
       yield* wire.sendOp(response(413, FINAL));
       return CLOSED;
     }
-    const goodbye = stays ? [] : FINAL;
     if (!encrypted) yield* wire.sendOp(response(426, [...UPGRADE, ...goodbye]));
     else if (method === 'OPTIONS') yield* wire.sendOp(response(200, [METHODS, 'Server: tcpx', ...goodbye]));
     else if (method === 'GET')

@@ -203,6 +203,18 @@ serverVectors(HTTP, {
       `${ENCRYPTED}C: PUT / HTTP/1.1⏎\nC: Host: x⏎\nC: Content-Length: 9999999⏎\nC: ⏎\nS~ HTTP/1\\.1 413.*\n`,
     ],
     [
+      'lets go on who waits for that',
+      `${ENCRYPTED}C: PUT / HTTP/1.1⏎\nC: Host: x⏎\nC: Content-Length: 1⏎\nC: Expect: 100-continue⏎\nC: ⏎\nS: HTTP/1.1 100 Continue⏎\nS: ⏎\nC: x\nS~ HTTP/1\\.1 405.*\n`,
+    ],
+    [
+      'but not with a body without end',
+      `${ENCRYPTED}C: PUT / HTTP/1.1⏎\nC: Host: x⏎\nC: Content-Length: 9999999⏎\nC: Expect: 100-continue⏎\nC: ⏎\nS~ HTTP/1\\.1 413.*\n`,
+    ],
+    [
+      'knows no operation of IPP, and says so in its words',
+      `${ENCRYPTED}C: POST / HTTP/1.1⏎\nC: Host: x⏎\nC: Content-Type: application/ipp⏎\nC: Content-Length: 9⏎\nC: ⏎\nC: hex: 0101 000b 00000007 03\nS: HTTP/1.1 200 OK⏎\nS: Content-Type: application/ipp⏎\nS: Content-Length: 72⏎\nS: ⏎\nS: hex: 0101 0501 00000007 01\nS: G\\x00\\x12attributes-charset\\x00\\x05utf-8\nS: H\\x00\\x1battributes-natural-language\\x00\\x02en\nS: \\x03\n`,
+    ],
+    [
       'ends the connection of an older version',
       `${ENCRYPTED}C: GET / HTTP/1.0⏎\nC: Host: x⏎\nC: ⏎\nS~ .*Connection: close.*\n`,
     ],
