@@ -28,7 +28,7 @@ const NONE: Adjustments = { delivery: {}, content: NO_DEFAULTS };
  *
  * @throws MailError when the message could not be sent, or may not have been; UsageError for options that make no sense
  */
-export function sendMail(options: MailOptions): Promise<SentMail> {
+export async function sendMail(options: MailOptions): Promise<SentMail> {
   return sendAdjusted(options, NONE);
 }
 
@@ -50,7 +50,7 @@ export function sendMailSync(options: Omit<MailOptions, 'signal'>): SentMail {
 }
 
 /** {@link sendMail} with what a configuration file says. */
-export function sendAdjusted(options: MailOptions, { delivery, content }: Adjustments): Promise<SentMail> {
+export async function sendAdjusted(options: MailOptions, { delivery, content }: Adjustments): Promise<SentMail> {
   const settings = { ...parseDelivery(options), ...delivery };
   return usingContent(options, settings, content, (prepared) => deliver(options, settings, prepared));
 }
