@@ -87,7 +87,7 @@ function addresses(fields: readonly Field[], name: string): string[] {
   return fields
     .filter((field) => field.name === name)
     .flatMap((field) => {
-      const value = readable(fieldValue([field], name) ?? '');
+      const value = readable(fieldValue([field], name) ?? '').replaceAll('\t', ' ');
       return parseMailboxes(`the line ${name[0]?.toUpperCase()}${name.slice(1)}`, value);
     })
     .map(({ address }) => address);

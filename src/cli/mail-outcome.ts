@@ -3,6 +3,7 @@
 import type { SentMail } from '../emailx/deliver.ts';
 import { MailError } from '../emailx/mail-error.ts';
 import type { Refusal } from '../emailx/statuses.ts';
+import type { PortSpeech } from '../emailx/wrong-mode.ts';
 import { EXIT } from './exit.ts';
 
 export const OUTCOMES = {
@@ -46,13 +47,16 @@ const UNVERIFIED = -348;
 const LOGIN_REQUIRED = 530;
 
 /** What to do, in terms of the command line; null where nobody can tell. */
-function remedyOf({ refusal, portSpeaks, status, tls, reply }: MailError): string | null {
-  if (portSpeaks === 'tls') return 'use --tls, usually 465';
-  if (portSpeaks === 'clear') return 'use --starttls, usually 587';
+function remedyOf({ refusal, status, tls, reply }: MailError): string | null {
   if (status === UNVERIFIED) return '--ca FILE trusts its issuer, --verify none does without';
   if (reply?.code === LOGIN_REQUIRED) return tls === null ? 'use --starttls or --tls' : 'log in with --user';
   return refusal === null ? null : (REMEDIES[refusal] ?? null);
 }
+
+const WRONG_MODES: Readonly<Record<PortSpeech, string>> = {
+  tls: 'this port expects TLS first: use --tls, usually 465',
+  clear: 'this port speaks plaintext first: use --starttls, usually 587',
+};
 
 const FATES: Partial<Record<Outcome, string>> = {
   unknown: 'whether the message was delivered is unknown',
@@ -62,7 +66,7 @@ const FATES: Partial<Record<Outcome, string>> = {
 /** The reason, what to do about it, and what became of the message. */
 export function failureText(error: MailError): string {
   const outcome = outcomeOf(error);
-  const reason = error.portSpeaks === 'clear' ? 'this port speaks plaintext first' : error.reason;
+  const reason = error.portSpeaks === null ? error.reason : WRONG_MODES[error.portSpeaks];
   const parts = [reason, remedyOf(error), FATES[outcome] ?? null];
   return `${outcome}: ${parts.filter((part) => part !== null).join('; ')}`;
 }
