@@ -104,7 +104,7 @@ export function* skipBodyOp(wire: Wire, framing: Framing): Op<boolean> {
 }
 
 function* skipOp(wire: Wire, length: number): Op<void> {
-  for (let left = length; left > 0; left -= BODY_PART) yield* wire.exactOp(Math.min(left, BODY_PART));
+  for (let left = length; left > 0; left -= BODY_PART) yield* wire.exactOp(Math.min(left, BODY_PART), { bulk: true });
 }
 
 /*

@@ -16,7 +16,7 @@ import {
   UTF8,
 } from './mysql-packet.ts';
 import { CLOSED, SERVED } from './server-command.ts';
-import type { Wire } from './wire.ts';
+import { DialogueError, type Wire } from './wire.ts';
 
 const PLUGIN = 'mysql_native_password';
 /** What this plugin works with, in bytes: 8 in the first part of the greeting, 12 in the second. */
@@ -128,6 +128,15 @@ function rows(wire: Wire, session: Session): readonly Uint8Array[] {
  */
 /** The plugin that a client has proved its password with; null when this is not a HandshakeResponse41. */
 function pluginOf(payload: Uint8Array): string | null {
+  try {
+    return readPlugin(payload);
+  } catch (error) {
+    if (error instanceof DialogueError) return null;
+    throw error;
+  }
+}
+
+function readPlugin(payload: Uint8Array): string | null {
   const reader = new ByteReader(payload, 'HandshakeResponse');
   const flags = reader.uint32le();
   if ((flags & CLIENT_PROTOCOL_41) === 0) return null;

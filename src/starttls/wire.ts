@@ -39,8 +39,8 @@ export interface Exchange {
   readonly bulk: boolean;
 }
 
-/** What is sent, beyond its bytes. Both are false by default. */
-export interface SendOptions {
+/** What is sent or received, beyond its bytes. Both are false by default. */
+export interface ExchangeOptions {
   readonly secret?: boolean;
   readonly bulk?: boolean;
 }
@@ -208,11 +208,11 @@ export class Wire {
   }
 
   /** Exactly `count` bytes, in memory of their own. */
-  *exactOp(count: number, { secret = false }: { readonly secret?: boolean } = {}): Op<Uint8Array> {
+  *exactOp(count: number, { secret = false, bulk = false }: ExchangeOptions = {}): Op<Uint8Array> {
     yield* this.peekOp(count);
     const bytes = Uint8Array.prototype.slice.call(this.#unread, 0, count);
     this.#unread = this.#unread.subarray(count);
-    this.#heard(bytes, secret);
+    this.#heard(bytes, { secret, bulk });
     return bytes;
   }
 
@@ -262,7 +262,7 @@ export class Wire {
   }
 
   /** Sends all of it. @throws DialogueError timeout when it did not go out in time */
-  *sendOp(data: string | Uint8Array, { secret = false, bulk = false }: SendOptions = {}): Op<void> {
+  *sendOp(data: string | Uint8Array, { secret = false, bulk = false }: ExchangeOptions = {}): Op<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
     if (bytes.length === 0) return;
     this.#observer?.({ from: this.role, bytes, encrypted: this.#encrypted, secret, bulk });
@@ -286,7 +286,7 @@ export class Wire {
   }
 
   /** A command line: text that may come from a caller, so that CR, LF and NUL in it are refused. */
-  *commandOp(text: string, options: SendOptions = {}): Op<void> {
+  *commandOp(text: string, options: ExchangeOptions = {}): Op<void> {
     requireOneLine(text);
     yield* this.sendOp(`${text}\r\n`, options);
   }
@@ -380,8 +380,8 @@ export class Wire {
     return this.role === 'client' ? 'server' : 'client';
   }
 
-  #heard(bytes: Uint8Array, secret = false): void {
-    this.#observer?.({ from: this.#peer, bytes, encrypted: this.#encrypted, secret, bulk: false });
+  #heard(bytes: Uint8Array, { secret = false, bulk = false }: ExchangeOptions = {}): void {
+    this.#observer?.({ from: this.#peer, bytes, encrypted: this.#encrypted, secret, bulk });
   }
 }
 

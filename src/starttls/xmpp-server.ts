@@ -47,12 +47,15 @@ function features(content: Content, { encrypted, attack, memory }: Session): str
 function* headerOp(wire: Wire, session: Session, content: Content): Op<Served> {
   const stream = new XmlStream(wire);
   const root = yield* stream.rootOp();
-  const { host, attack } = session;
+  const { attack, memory } = session;
   const to = root.attributes.get('from');
   const addressed = to === undefined ? {} : { to };
+  // It answers for every domain that it is asked for.
+  const from = root.attributes.get('to') ?? session.host;
+  memory.set('domain', from);
   const version: Readonly<Record<string, string>> = attack === 'no-hello' ? {} : { version: '1.0' };
   yield* wire.sendOp(
-    header(content, { from: host, ...addressed, id: randomBytes(8).toString('hex'), 'xml:lang': 'en', ...version }),
+    header(content, { from, ...addressed, id: randomBytes(8).toString('hex'), 'xml:lang': 'en', ...version }),
   );
   if (root.name !== 'stream' || root.namespace !== STREAMS) {
     yield* wire.sendOp(streamError('invalid-namespace'));
@@ -100,7 +103,7 @@ function* tlsElementOp(wire: Wire, session: Session, element: XmlElement): Op<Se
     yield* wire.sendOp(`<db:result from='${from}' to='${to}' type='valid'/>`);
   } else if (name === 'iq' && /^(?:get|set)$/.test(attributes.get('type') ?? '')) {
     const id = escaped(attributes.get('id') ?? '');
-    const jid = `<bind xmlns='${BIND}'><jid>user@${escaped(session.host)}/tcpx</jid></bind>`;
+    const jid = `<bind xmlns='${BIND}'><jid>user@${escaped(memory.get('domain') ?? session.host)}/tcpx</jid></bind>`;
     const error = `<error type='cancel'><service-unavailable xmlns='${STANZA_ERRORS}'/></error>`;
     const binds = memory.has('user') && children.some((child) => child.namespace === BIND);
     yield* wire.sendOp(

@@ -165,19 +165,21 @@ serverVectors(MYSQL, {
       'does not take a login in clear for a request',
       `${GREETS}${packet('C', 1, login('mysql_native_password'))}S~ .*insecure transport.*\n`,
     ],
+    ['does not upgrade inside TLS', `${GREETS}${ASKED}<TLS>\n${packet('C', 2, REQUEST)}S~ .*Bad handshake\n`],
+    [
+      'refuses a login that ends in the name',
+      `${GREETS}${ASKED}<TLS>\n${packet('C', 2, login('x').subarray(0, 34))}S~ .*Bad handshake\n`,
+    ],
+    [
+      'refuses a login whose password is longer than the packet',
+      `${GREETS}${ASKED}<TLS>\n${packet('C', 2, login('x').subarray(0, 39))}S~ .*Bad handshake\n`,
+    ],
     [
       'wants the protocol of version 4.1',
       `${GREETS}${ASKED}<TLS>\n${packet('C', 2, login('x', 0))}S~ .*Bad handshake\n`,
     ],
   ],
-  malformed: [
-    ['an endless packet', `${GREETS}C: hex: ffffff01\n`],
-    ['a login that ends in the name', `${GREETS}${ASKED}<TLS>\n${packet('C', 2, login('x').subarray(0, 34))}`],
-    [
-      'a login whose password is longer than the packet',
-      `${GREETS}${ASKED}<TLS>\n${packet('C', 2, login('x').subarray(0, 39))}`,
-    ],
-  ],
+  malformed: [['an endless packet', `${GREETS}C: hex: ffffff01\n`]],
 });
 
 describe('MySQL as a server', () => {
