@@ -31,6 +31,9 @@ const LONGEST_ELEMENT = 65_536;
 const MOST_LEVELS = 16;
 const MOST_ELEMENTS = 512;
 
+/** Pieces end with an ASCII character, so that each is whole in itself. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 const OPTIONS = { xmlns: true, position: false, strictEntities: true };
 
 let sax: typeof saxModule | undefined;
@@ -96,7 +99,7 @@ export class XmlStream {
     const piece = (yield* wire.peekOp(end + 1)).subarray(this.#fed);
     this.#fed = end + 1;
     try {
-      this.#parser.write(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(piece));
+      this.#parser.write(UTF8.decode(piece));
     } catch (error) {
       if (error instanceof DialogueError) throw error;
       throw new DialogueError('malformed', 'not XML in UTF-8');
