@@ -9,9 +9,10 @@
  *   C: [3] search of the root DSE            what was said in clear is void
  *
  * A server may not answer anonymous searches in clear; StartTLS is asked for then all the same. It may end the
- * connection unasked with a notice, which has the number 0.
+ * connection unasked with a notice, which has the number 0. OpenLDAP answers a search before it counts it as done, so that
+ * a StartTLS right behind it may be refused by result 1; it is then asked for again.
  */
-import type { Op } from '../core/op.ts';
+import { type Op, sleepOp } from '../core/op.ts';
 import {
   type BerValue,
   BOOLEAN,
@@ -54,11 +55,13 @@ import { ldapServer } from './ldap-server.ts';
 import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
-/** Numbers of the requests: a dialogue makes each once. */
+/** Numbers of the requests: a dialogue makes each once, StartTLS as often as it has numbers. */
 const OPENING = 1;
-const TRIGGER = 2;
+const TRIGGERS = [2, 5, 6, 7] as const;
 const RENEWAL = 3;
 const LEAVE = 4;
+/** How long the server gets to be done with what it has answered, in ms; each time thrice as long. */
+const PAUSE = 10;
 
 /** What is asked of the root DSE (RFC 4512 §5.1, RFC 3045). */
 const ATTRIBUTES = ['supportedLDAPVersion', 'supportedExtension', 'supportedSASLMechanisms', 'vendorName'] as const;
@@ -176,13 +179,16 @@ const client: ClientDialogue = {
     };
   },
   *requestOp(wire) {
-    const request = constructed(EXTENDED_REQUEST, primitive(REQUEST_NAME, START_TLS));
-    yield* wire.sendOp(message(TRIGGER, request));
-    const operation = yield* responseOp(wire, TRIGGER);
-    if (operation.tag !== EXTENDED_RESPONSE) {
-      throw new DialogueError('malformed', `operation ${operation.tag} is no answer to StartTLS`);
+    const [first, ...again] = TRIGGERS;
+    let result = yield* startTlsOp(wire, first);
+    let pause = PAUSE;
+    for (const id of again) {
+      if (result.code !== RESULT.operationsError) break;
+      yield* sleepOp(wire.until.atMost(pause));
+      pause *= 3;
+      result = yield* startTlsOp(wire, id);
     }
-    return replyOf(resultOf(operation));
+    return replyOf(result);
   },
   *renewOp(wire) {
     return listed(yield* rootDseOp(wire, RENEWAL));
@@ -193,6 +199,14 @@ const client: ClientDialogue = {
   // Whether a simple bind would be taken is not announced.
   credentialsInClear: ({ capabilities }) => (capabilities.includes(CLEAR_REFUSED) ? false : null),
 };
+
+function* startTlsOp(wire: Wire, id: number): Op<Result> {
+  const request = constructed(EXTENDED_REQUEST, primitive(REQUEST_NAME, START_TLS));
+  yield* wire.sendOp(message(id, request));
+  const operation = yield* responseOp(wire, id);
+  if (operation.tag === EXTENDED_RESPONSE) return resultOf(operation);
+  throw new DialogueError('malformed', `operation ${operation.tag} is no answer to StartTLS`);
+}
 
 /** Other servers that a referral names are left out: in clear, anybody may have named them. */
 function replyOf({ code, diagnostic, name }: Result): Reply {

@@ -103,7 +103,6 @@ clientVectors(LDAP, {
     ['an overwritten number', `${ASK}${found(1, ['supportedExtension', ['XXXXXXXX']])}`, 'strippedSuspected'],
   ],
   refusals: [
-    ['operationsError', extended(1), '1'],
     ['protocolError', extended(2, 'unsupported extended operation'), '2'],
     ['confidentialityRequired', extended(13), '13'],
     ['busy', extended(51), '51'],
@@ -152,6 +151,22 @@ describe('LDAP as a client', () => {
   ])('asks a server that %s all the same', (_name, answer) => {
     const { result: outcome } = play(LDAP, `${ASK}${answer}${TRIGGER}${extended(0)}<TLS>\n`, { renew: false });
     expect(outcome.outcome).toBe('upgraded');
+  });
+
+  const triggerAs = (id: number) => asks(id, constructed(0x77, primitive(0x80, START_TLS)));
+  const busyWith = (id: number) => says(id, result(EXTENDED_RESPONSE, 1, 'operations are outstanding'));
+
+  it('asks again a server that has not counted the search as done', () => {
+    const again = `${triggerAs(5)}${busyWith(5)}${triggerAs(6)}${says(6, result(EXTENDED_RESPONSE, 0))}<TLS>\n`;
+    const { result: outcome } = play(LDAP, `${OPENING}${busyWith(2)}${again}`, { renew: false });
+    expect(outcome).toMatchObject({ outcome: 'upgraded', reply: { code: '0' } });
+  });
+
+  it('gives up on one that says so for ever', () => {
+    const again = [5, 6, 7].map((id) => `${triggerAs(id)}${busyWith(id)}`).join('');
+    const { channel, result: outcome } = play(LDAP, `${OPENING}${busyWith(2)}${again}C: hex: 30 05 02 01 04 42 00\n`);
+    expect(outcome).toMatchObject({ outcome: 'refused', reply: { code: '1' } });
+    expect(channel.finished).toBe(true);
   });
 
   it('tells that nobody can log in in clear where the server says so', () => {
