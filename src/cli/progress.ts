@@ -20,8 +20,9 @@ export async function progressBar(title: string, total: number, unit: string): P
     barIncompleteChar: ' ',
     barsize: 30,
     clearOnComplete: true,
-    // A command that is ended by a signal would leave the terminal without its cursor.
+    // A command that is ended by a signal would leave the terminal without its cursor, and without line breaks.
     hideCursor: false,
+    linewrap: true,
   });
   bar.start(total, 0, { remark: '' });
   return {

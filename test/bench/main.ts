@@ -19,6 +19,7 @@ import { connections } from './rows/connections.ts';
 import { echoNative, echoNativeTls, echoNode, echoNodeTls, echoStated, tracing } from './rows/echo.ts';
 import { mailAttachment, mailSession, mailSessionTls } from './rows/mail.ts';
 import { startUp } from './rows/start-up.ts';
+import { starttlsRow } from './rows/starttls.ts';
 
 const ROWS: readonly Row[] = [
   checkIdle,
@@ -36,6 +37,7 @@ const ROWS: readonly Row[] = [
   mailSession,
   mailSessionTls,
   mailAttachment,
+  starttlsRow,
 ];
 
 /** The C programs and what they need beyond a compiler. */

@@ -254,6 +254,41 @@ describe.each(WAYS.filter((way) => native || way !== 'gnutls'))('the stream, %s'
   });
 });
 
+it('goes through another TLS connection, as through a proxy', async () => {
+  const peer = await startPeer({
+    steps: [
+      { send: '220 mx.example ESMTP\r\n' },
+      { expectUntil: '\r\n' },
+      { send: '250-mx.example\r\n250 STARTTLS\r\n' },
+      { expect: 'STARTTLS\r\n' },
+      { send: '220 go\r\n' },
+      { startTls: {} },
+      { expectUntil: '\r\n' },
+      { send: '250 mx.example\r\n' },
+      { echo: 200_000 },
+      { close: 'fin' },
+    ],
+  });
+  const port = await serve((socket) => {
+    const onward = connect(peer.port, peer.host);
+    onward.on('error', () => {});
+    socket.pipe(onward).pipe(socket);
+  });
+  const proxy = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', ca: pki.ca });
+  await once(proxy, 'secureConnect');
+  const options = { protocol: 'smtp', host: 'localhost', tls: { ca: pki.ca }, deadline: 10_000 };
+  const { stream, result } = await starttls({ ...options, stream: proxy });
+  expect(result).toMatchObject({ outcome: 'upgraded', tls: { engine: 'node', verify: { result: 'verified' } } });
+  const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * 31) & 0xff));
+  stream.write(bytes);
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+  if (!stream.closed) await once(stream, 'close');
+  expect(proxy.destroyed).toBe(true);
+  await peer.finished();
+});
+
 describe('a stream that is no use', () => {
   it.each([
     ['destroyed', (socket: ReturnType<typeof connect>) => socket.destroy(), 'has ended or was destroyed'],
