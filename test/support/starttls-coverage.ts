@@ -20,42 +20,47 @@ export interface DialectCoverage {
   readonly server: readonly Proof[];
 }
 
-const lines = (program: string, suite = program.toLowerCase()): Proof => ({
-  program,
-  suite,
-  file: 'starttls-lines-servers',
-});
-const command = (program: string, suite = program.toLowerCase()): Proof => ({
-  program,
-  suite,
-  file: 'starttls-command',
-});
-const client = (program: string): Proof => ({ program, suite: program, file: 'starttls-lines-clients' });
+/** A program by its name, or its name and that of its suite. */
+type Named = string | readonly [program: string, suite: string];
 
-const S_CLIENT = client('openssl s_client');
-const GNUTLS_CLI = client('gnutls-cli');
-const CURL = client('curl');
+function proofs(file: string, ...programs: readonly Named[]): Proof[] {
+  return programs.map((named) => {
+    const [program, suite] = typeof named === 'string' ? [named, named] : named;
+    return { program, suite, file };
+  });
+}
+
+const lineServers = (...programs: readonly Named[]) => proofs('starttls-lines-servers', ...programs);
+const lineClients = (...programs: readonly Named[]) => proofs('starttls-lines-clients', ...programs);
+const binaryServers = (...programs: readonly Named[]) => proofs('starttls-binary-servers', ...programs);
+const binaryClients = (...programs: readonly Named[]) => proofs('starttls-binary-clients', ...programs);
+const command = (...programs: readonly Named[]) => proofs('starttls-command', ...programs);
+
+const S_CLIENT = 'openssl s_client';
+const GNUTLS_CLI = 'gnutls-cli';
+const POSTFIX = ['Postfix', 'postfix'] as const;
+const DOVECOT = ['Dovecot', 'dovecot'] as const;
 
 export const COVERAGE: Readonly<Record<string, DialectCoverage>> = {
-  smtp: { client: [command('Postfix')], server: [] },
-  submission: { client: [command('Postfix')], server: [] },
-  lmtp: { client: [command('Dovecot')], server: [] },
-  imap: { client: [lines('Dovecot')], server: [S_CLIENT, GNUTLS_CLI, CURL] },
-  pop3: { client: [lines('Dovecot')], server: [S_CLIENT, GNUTLS_CLI, CURL] },
-  sieve: { client: [lines('Dovecot')], server: [S_CLIENT, GNUTLS_CLI] },
-  nntp: { client: [lines('INN nnrpd', 'nnrpd')], server: [S_CLIENT, GNUTLS_CLI] },
-  ftp: { client: [lines('vsftpd')], server: [S_CLIENT, GNUTLS_CLI, CURL] },
-  irc: { client: [lines('InspIRCd')], server: [S_CLIENT] },
-  xmpp: { client: [command('Prosody')], server: [] },
-  'xmpp-server': { client: [command('Prosody')], server: [] },
-  postgres: { client: [command('PostgreSQL', 'postgres')], server: [] },
-  mysql: { client: [command('MariaDB')], server: [] },
-  ldap: { client: [command('OpenLDAP slapd', 'slapd')], server: [] },
-  http: { client: [], server: [] },
-  ipp: { client: [command('CUPS')], server: [] },
-  telnet: { client: [], server: [] },
+  smtp: { client: command(POSTFIX), server: [] },
+  submission: { client: command(POSTFIX), server: [] },
+  lmtp: { client: command(DOVECOT), server: [] },
+  imap: { client: lineServers(DOVECOT), server: lineClients(S_CLIENT, GNUTLS_CLI, 'curl') },
+  pop3: { client: lineServers(DOVECOT), server: lineClients(S_CLIENT, GNUTLS_CLI, 'curl') },
+  sieve: { client: lineServers(DOVECOT), server: lineClients(S_CLIENT, GNUTLS_CLI) },
+  nntp: { client: lineServers(['INN nnrpd', 'nnrpd']), server: lineClients(S_CLIENT, GNUTLS_CLI) },
+  ftp: { client: lineServers('vsftpd'), server: lineClients(S_CLIENT, GNUTLS_CLI, 'curl') },
+  irc: { client: lineServers(['InspIRCd', 'inspircd']), server: lineClients(S_CLIENT) },
+  xmpp: { client: binaryServers('Prosody'), server: binaryClients(S_CLIENT, GNUTLS_CLI) },
+  'xmpp-server': { client: binaryServers('Prosody'), server: binaryClients(S_CLIENT) },
+  postgres: { client: binaryServers('PostgreSQL'), server: binaryClients(S_CLIENT, GNUTLS_CLI, 'psql') },
+  mysql: { client: binaryServers('MariaDB'), server: binaryClients(S_CLIENT, 'mariadb') },
+  ldap: { client: binaryServers(['OpenLDAP', 'slapd']), server: binaryClients(S_CLIENT, GNUTLS_CLI, 'ldapsearch') },
+  http: { client: [], server: binaryClients(['curl (https)', 'curl']) },
+  ipp: { client: binaryServers('CUPS'), server: binaryClients('ipptool') },
+  telnet: { client: binaryServers('C-Kermit'), server: binaryClients(S_CLIENT, ['C-Kermit', 'kermit']) },
   tls: {
-    client: [{ program: 'openssl s_server', suite: 'a stapled OCSP response', file: 'starttls-ocsp' }],
+    client: proofs('starttls-ocsp', ['openssl s_server', 'a stapled OCSP response']),
     server: [],
   },
 };
