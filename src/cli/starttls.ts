@@ -1,5 +1,6 @@
 /** `tcpx starttls`: a connection up to TLS, shown, checked, or held open to talk on. */
 import { runAsync } from '../core/run.ts';
+import { ChannelError } from '../starttls/channel.ts';
 import { ChannelDuplex } from '../starttls/channel-duplex.ts';
 import { type CheckReport, checkOp, type Examination, examineOp, leaveOp, reportOf } from '../starttls/check.ts';
 import { TLS } from '../starttls/direct.ts';
@@ -84,8 +85,7 @@ async function connect(command: StarttlsCommand, target: Target, jobs: Jobs, out
   }
   if (!usable) return failed(report, show, output);
   show(reportText(result));
-  if (withSession) await session(command, target, examination, output);
-  return EXIT.ok;
+  return withSession ? await session(command, target, examination, output) : EXIT.ok;
 }
 
 function failed(report: CheckReport, show: (text: string) => void, output: Output): number {
@@ -101,13 +101,20 @@ async function session(
   { dialect }: Target,
   { channel, unread, remote }: Examination,
   output: Output,
-): Promise<void> {
-  if (channel === null) return;
+): Promise<number> {
+  if (channel === null) return EXIT.failed;
   const { talk } = await import('./starttls-session.ts');
   const stream = new ChannelDuplex(channel, { unread, remote, allowHalfOpen: true });
   // Where messages are no text, and where nobody knows what is spoken, bytes are bytes.
   const lines = dialect.describe === undefined && dialect !== TLS;
-  await talk(stream, { input: process.stdin, output: process.stdout, lines, patience: timeout, err: output.err });
+  try {
+    await talk(stream, { input: process.stdin, output: process.stdout, lines, patience: timeout, err: output.err });
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error;
+    output.err(`tcpx starttls: failed: ${escapeText(error.message)}\n`);
+    return VERDICTS.failed.exit;
+  }
 }
 
 function reportJson(report: CheckReport, engine: string, dialogue: readonly Exchange[]): string {

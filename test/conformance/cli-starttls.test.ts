@@ -9,6 +9,7 @@ import { dialectNamed } from '../../src/starttls/dialects.ts';
 import { type DialectServerOptions, startDialectServer, stopDialectServers } from '../support/dialect-server.ts';
 import { cleanUpAfterAll, freePort, runProcess, tempDir } from '../support/peer.ts';
 import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
+import { startPeer, stopPeers } from '../support/scripted-peer.ts';
 import { startVulnerableServer } from '../support/vulnerable-server.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -24,6 +25,7 @@ beforeAll(async () => {
   pki = await writePki(directory);
 });
 afterEach(stopDialectServers);
+afterEach(stopPeers);
 cleanUpAfterAll();
 
 function tcpx(args: readonly string[], input: string | Uint8Array = '', env: Record<string, string> = {}) {
@@ -204,6 +206,14 @@ describe.each(ENGINES)('tcpx starttls on %s', (engine) => {
     expect(stdout).toBe('250 2.0.0 ok\r\n500 5.5.1 unknown command\r\n221 2.0.0 bye\r\n');
     expect(stderr).toContain('\n<TLS>\n');
     expect(code).toBe(0);
+  });
+
+  it('tells of a session that was cut off', async () => {
+    const peer = await startPeer({ tls: {}, steps: [{ send: 'part' }, { close: 'no-close-notify' }] });
+    const { code, stdout, stderr } = await run([`tls://localhost:${peer.port}`]);
+    await peer.finished();
+    expect({ code, stdout }).toEqual({ code: 18, stdout: 'part' });
+    expect(stderr).toMatch(/\ntcpx starttls: failed: the connection ended without the TLS farewell.*\n$/);
   });
 
   it('passes bytes as they are where nobody knows what is spoken', async () => {
