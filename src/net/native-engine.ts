@@ -1,7 +1,8 @@
 /** The native engine: sockets through libc, TLS through GnuTLS, in the calling thread. */
-import { IoError } from '../core/errors.ts';
+import { IoError, TlsError } from '../core/errors.ts';
 import { threadReactor } from '../native/reactor.ts';
 import { beginLookup } from '../native/resolve.ts';
+import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { requireOwnCertificate } from '../tls/settings.ts';
 import type { Engine, Observer } from './endpoint.ts';
 import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
@@ -44,6 +45,11 @@ export const nativeEngine: Engine = {
   },
   startTls(plain, start) {
     if (!(plain instanceof NativeEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');
+    // The kernel tells of a reset once only.
+    if (plain.failure !== null) {
+      const { code } = GNUTLS_E.PULL_ERROR;
+      throw new TlsError(code, `${gnutlsErrorText(code)}: ${plain.failure.message}`, { cause: plain.failure });
+    }
     return new GnutlsEndpoint(plain, start);
   },
 };

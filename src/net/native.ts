@@ -123,6 +123,11 @@ export class NativeEndpoint implements PlainEndpoint {
     this.#peer = peer;
   }
 
+  /** What a READ has met behind the bytes that it gave, and nobody has been told yet. */
+  get failure(): IoError | null {
+    return this.#failure;
+  }
+
   get fd(): number {
     return this.owned.fd;
   }

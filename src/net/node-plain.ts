@@ -41,7 +41,11 @@ export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpo
     socket.on('close', () => {
       // Node closes by itself once both directions have ended, which may be while the end is being confirmed.
       if (socket.readableEnded) this.#end();
-      else if (this.#failure === null) this.#fail(new IoError('EBADF', 'socket'));
+      else if (this.#failure === null) {
+        const gone = new IoError('EBADF', 'socket');
+        this.#fail(gone);
+        this.#diversion?.failed(gone);
+      }
       this.wakes.fireAll();
     });
     this.observeSending();

@@ -428,6 +428,30 @@ behaviour(
 );
 
 behaviour(
+  {
+    ids: ['STARTTLS-SERVER', 'STARTTLS-FAILED'],
+    title: 'as a server, of a client that is gone already',
+    options: server,
+  },
+  async (bench) => {
+    // A READ for more meets the end behind the bytes, and leaves it to the next call.
+    for (const [how, asked, wanted] of [
+      ['rst', 2, -54],
+      ['rst', 3, -54],
+      ['fin', 2, -110],
+      ['fin', 3, -110],
+    ] as const) {
+      const { peer, sock } = await accept(bench, [{ send: 'UP' }, { close: how }]);
+      const count = asked + TCPXFLG_TLS + TCPXFLG_STARTTLS;
+      expect(await bench.x(TCPOP_READ, bench.status, bench.buffer, sock, count, LIMIT)).toBe(2);
+      await peer.finished();
+      expect(await bench.x(TCPOP_STARTTLS, bench.status, '', sock, TCPXFLG_TLS, LIMIT), how).toBe(wanted);
+      expect(sock.value).toBe(-1);
+    }
+  },
+);
+
+behaviour(
   { ids: ['STARTTLS-SERVER'], title: 'KEEPLISTEN serves one upgrade after the other', options: server },
   async (bench) => {
     const { x, status, job } = bench;
