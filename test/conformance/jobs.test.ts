@@ -276,8 +276,8 @@ behaviour({ ids: ['THREADS'], title: "in a worker thread of the program's own" }
   await peer.finished();
 });
 
-behaviour({ ids: ['NO-LEAKS'], title: 'a thousand opens and closes', timeout: 60_000 }, async (bench) => {
-  const count = 1000;
+behaviour({ ids: ['NO-LEAKS'], title: 'hundreds of opens and closes', timeout: 60_000 }, async (bench) => {
+  const count = 400;
   const peer = await startPeer({ steps: [{ discard: 'end' }], count });
   const { openDescriptors } = await import('../support/peer.ts');
   let most = 0;

@@ -543,7 +543,8 @@ behaviour(
     expect(status.value).toBe(-319);
     expect(sock.value).toBe(-1);
     expect(took).toBeGreaterThanOrEqual(190);
-    expect(took).toBeLessThan(1500);
+    // Without the timer it would be 40 s.
+    expect(took).toBeLessThan(LIMIT);
     expect(await explain(bench)).toMatch(/time/i);
     expect(bench.job.sockets).toEqual([]);
   },
@@ -560,7 +561,7 @@ behaviour(
     const begun = performance.now();
     const sock = await connect(bench, peer.port, TCPXFLG_BLOCK + TCPXFLG_TLS, 0);
     expect(bench.status.value).toBe(-319);
-    expect(performance.now() - begun).toBeLessThan(1500);
+    expect(performance.now() - begun).toBeLessThan(LIMIT);
     expect(sock.value).toBe(-1);
   },
 );
@@ -750,7 +751,7 @@ behaviour(
     const sock = F(peer.port);
     const begun = performance.now();
     expect(await x(TCPOP_CONNECT_OLD, status, S(80), sock, TCPXFLG_BLOCK + TCPXFLG_TLS, 200, 'localhost')).toBe(-110);
-    expect(performance.now() - begun).toBeLessThan(1500);
+    expect(performance.now() - begun).toBeLessThan(LIMIT);
     expect(sock.value).toBe(-1);
     expect(job.sockets).toEqual([]);
   },
