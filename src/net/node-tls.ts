@@ -61,8 +61,8 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     const effective = priority === '' ? settings.priority : priority;
     this.#sessions = sessions ?? settings.sessions.of(`${host}:${plain.remote.port} ${this.#host} ${effective}`);
     const context = secureContextOf(settings, role, effective);
-    // Bytes that have been read already cannot go back below a handle.
-    this.#socket = plain.readAhead.length === 0 ? plain.handleSocket : null;
+    // Bytes that have been read already cannot go back below a handle, nor can an end that was met.
+    this.#socket = plain.readAhead.length === 0 && !plain.socket.readableEnded ? plain.handleSocket : null;
     this.#seam = this.#socket === null ? new Seam(plain) : null;
     const below = this.#seam ?? plain.socket;
     this.stream = role === 'client' ? this.#connect(context, below) : this.#serve(context, below);
