@@ -23,7 +23,7 @@ export interface CommandRow {
 export const COMMANDS: readonly CommandRow[] = [
   {
     name: 'XCALL',
-    usage: 'XCALL TCPX|TCPCLI|TCPSRV, opcode, status, buffer, sockport, ...',
+    usage: 'XCALL TCPX|TCPCLI|TCPSRV, opcode, status, buffer, sockport, ... or XCALL EMAILX, opflags, cfgfile, ...',
     effect: 'the call as A-Shell has it: literals, symbols of ashell.def and sums of them, variables; nothing is added',
     aliases: [],
   },

@@ -1,9 +1,9 @@
 /** What the tabulator key offers at the prompt. Pure, but for the names of files, which the caller provides. */
 import type { SymbolSet } from '../basic/index.ts';
-import { ROUTINES } from '../tcpx/routines.ts';
 import { COMMANDS, commandNamed } from './commands.ts';
 import { DIRECTIONS, FORMS, formNamed } from './forms.ts';
 import { flagNames } from './operand.ts';
+import { callableNames } from './programs.ts';
 
 export interface CompletionContext {
   readonly symbols: SymbolSet;
@@ -58,7 +58,7 @@ function offerArguments(
       // The last argument begins behind a comma, with or without a space.
       const last = /[^,(+]*$/.exec(fragment)?.[0] ?? '';
       const routine = words === 1 && !fragment.includes(',');
-      return offer(last, routine ? ROUTINES.map(({ name }) => name) : [...variables(context), ...tcpSymbols(context)]);
+      return offer(last, routine ? callableNames() : [...variables(context), ...callSymbols(context)]);
     }
     case 'EXPECT':
       return offer(fragment, ['timer=']);
@@ -78,8 +78,8 @@ function variables({ names }: CompletionContext): string[] {
   return [...names].map((name) => name.toLowerCase());
 }
 
-function tcpSymbols({ symbols }: CompletionContext): string[] {
-  return [...symbols.names()].filter((name) => name.startsWith('TCP'));
+function callSymbols({ symbols }: CompletionContext): string[] {
+  return [...symbols.names()].filter((name) => /^(?:TCP|EMF_|EMS_)/.test(name));
 }
 
 /** Those that start with the fragment, in the case that it is typed in. */

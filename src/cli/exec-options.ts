@@ -27,7 +27,11 @@ export const OPTIONS = {
   home: { value: 'caller|worker', help: 'where the sockets of --async live on the engine node; default caller' },
   'status-family': { value: 'linux|windows', help: 'numbers of system errors; default linux' },
   bind: { value: 'ADDR', help: 'address that ACCEPT binds to; default all of IPv4' },
-  assume: { value: 'NAME=VALUE', multiple: true, help: 'what nobody knows of the original; may be repeated' },
+  assume: {
+    value: 'NAME=VALUE',
+    multiple: true,
+    help: 'what nobody knows of the original, of EMAILX as emailx.NAME; repeatable',
+  },
   symbols: { value: 'ashell.def', help: 'symbols of a site; its numbers win' },
   'buffer-size': { value: 'N', help: 'size of the variable buffer in bytes; default 8192' },
   timer: { value: 'MS', help: 'timer of short forms that give none, but CHECK and asynchronous CONNECT or ACCEPT' },

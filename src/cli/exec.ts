@@ -7,9 +7,10 @@ import { createJob } from '../tcpx/job.ts';
 import { parseExecOptions } from './exec-options.ts';
 import { execute } from './execute.ts';
 import { EXIT, type Output } from './exit.ts';
-import { jobOptionsOf } from './job-options.ts';
+import { emailxAssumptions, jobOptionsOf } from './job-options.ts';
 import { renderJson } from './json.ts';
 import { linesOf, linesOfOptions, type SourceLine, unreadable } from './lines.ts';
+import { programRow } from './programs.ts';
 import { renderText } from './render.ts';
 import type { CallReport, Report } from './report.ts';
 import { describeOrigin } from './scanner.ts';
@@ -39,6 +40,8 @@ export async function run(args: readonly string[], output: Output): Promise<numb
   }
   if (options.traceFile !== null) checkTraceFile(options.traceFile);
   const asynchronous = options.asynchronous || atPrompt;
+  // Options of a program are its own to check.
+  if (Object.keys(emailxAssumptions(options)).length > 0) await programRow('EMAILX')?.load();
   const job = createJob(jobOptionsOf(options, symbols));
   try {
     const { bufferSize, timer, statusFamily } = options;

@@ -9,11 +9,12 @@
 import { foldName } from '../basic/constant-expression.ts';
 import type { SymbolSet } from '../basic/index.ts';
 import { UsageError } from '../core/errors.ts';
-import { routineNamed } from '../tcpx/routines.ts';
+import { plainName } from '../tcpx/routines.ts';
 import { COMMANDS, type CommandRow, commandNamed } from './commands.ts';
 import { FORMS, formNamed } from './forms.ts';
 import { parseOpcodeCall } from './opcode-line.ts';
 import { operandOf, type Vocabulary, wholeNumber } from './operand.ts';
+import { callableNames } from './programs.ts';
 import { LineScanner, type Origin, shown, type Word } from './scanner.ts';
 import type { Command, DimType, Expect, Labelled, Operand, Statement } from './statement.ts';
 import { hint } from './suggest.ts';
@@ -123,12 +124,10 @@ export class ScriptParser {
     const column = scanner.column;
     const word = scanner.word('(,');
     if (word === undefined || word.quoted) throw scanner.error(`a routine is missing: ${row.usage}`, column);
-    let routine: string;
-    try {
-      routine = routineNamed(word.text).name;
-    } catch (error) {
-      if (error instanceof UsageError) throw scanner.error(error.message, column);
-      throw error;
+    const routine = plainName(word.text);
+    if (!callableNames().includes(routine)) {
+      const known = callableNames().join(', ');
+      throw scanner.error(`XCALL ${word.text}: there is no such routine; there are ${known}`, column);
     }
     const bracketed = scanner.take('(');
     if (!bracketed && !scanner.take(',')) throw scanner.error(`a comma is missing after ${routine}: ${row.usage}`);

@@ -6,6 +6,7 @@ import { UsageError } from '../core/errors.ts';
 import { type Argument, numberArgument } from '../tcpx/frame.ts';
 import { OPCODES, type Opcode, opcodeNamed, opcodeOf } from '../tcpx/opcodes.ts';
 import { routineNamed } from '../tcpx/routines.ts';
+import { type ProgramRow, programRow } from './programs.ts';
 import type { CallReport } from './report.ts';
 import type { Session } from './session.ts';
 import type { Operand, Statement, Xcall } from './statement.ts';
@@ -17,8 +18,10 @@ export async function xcall(
   signal?: AbortSignal,
 ): Promise<CallReport> {
   const { routine } = command;
-  const { shape } = routineNamed(routine);
   const args = command.args.map((operand) => argumentOf(session, operand));
+  const program = programRow(routine);
+  if (program !== undefined) return await programCall(session, statement, program, args, signal);
+  const { shape } = routineNamed(routine);
   const number = numberArgument(args[shape.opcode]);
   const opcode = rowOf(session, routine, number);
   const started = performance.now();
@@ -42,6 +45,36 @@ export async function xcall(
     tls:
       opened && !failed && args[shape.sockary] === undefined ? (session.facts(shownSocket ?? -1)?.tls ?? null) : null,
     failed,
+  };
+}
+
+/** A program has a STATUS of its own, of which 0 alone is success, and says itself what went wrong. */
+async function programCall(
+  session: Session,
+  statement: Statement,
+  { name, socket, load }: ProgramRow,
+  args: readonly Argument[],
+  signal?: AbortSignal,
+): Promise<CallReport> {
+  await load();
+  const started = performance.now();
+  const status = await session.call(name, args, signal);
+  const ms = performance.now() - started;
+  const held = args[socket];
+  const sockport = isVariable(held) ? held.readNumber() : null;
+  return {
+    kind: 'call',
+    statement,
+    routine: name,
+    opcode: name,
+    status,
+    sockport,
+    received: null,
+    wanted: null,
+    text: session.job.lastStatus?.text ?? '',
+    ms,
+    tls: session.facts(sockport ?? -1)?.tls ?? null,
+    failed: status !== 0,
   };
 }
 

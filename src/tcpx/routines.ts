@@ -221,7 +221,8 @@ export function routineNames(): string[] {
   return [...byName.keys(), ...programs.keys()];
 }
 
-function plainName(name: string): string {
+/** A routine's name as it is known: in capitals, without `.SBR` or `.SBX`. */
+export function plainName(name: string): string {
   return name.toUpperCase().replace(/\.SB[RX]$/, '');
 }
 
