@@ -122,7 +122,8 @@ function* mailboxOp(wire: Wire, { memory }: Session, { tag, verb, words }: Comma
   const needs = /^(?:SEARCH|FETCH|UID|CLOSE)$/.test(verb);
   if (needs && !memory.has('mailbox')) return yield* wire.linesOp(`${tag} BAD no mailbox is selected`);
   if (verb === 'CLOSE') memory.delete('mailbox');
-  yield* wire.linesOp(...data(words), `${tag} OK ${selects ? '[READ-ONLY] ' : ''}done`);
+  const access = verb === 'SELECT' ? '[READ-WRITE] ' : verb === 'EXAMINE' ? '[READ-ONLY] ' : '';
+  yield* wire.linesOp(...data(words), `${tag} OK ${access}done`);
 }
 
 function* starttlsOp(wire: Wire, session: Session, { tag, words }: Command): Op<Served> {
