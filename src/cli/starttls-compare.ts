@@ -46,7 +46,14 @@ const FIELDS: readonly (readonly [name: string, of: (report: CheckReport) => str
   ['why not', ({ result }) => result.verifyReasons.join(', ')],
   ['certificate', ({ result }) => result.chain[0]?.subject ?? ''],
   ['SHA-256', ({ result }) => result.chain[0]?.fingerprint256.replaceAll(':', '').toLowerCase().slice(0, 32) ?? ''],
-  ['chain', ({ result }) => (result.chain.length === 0 ? '' : `${result.chain.length} long`)],
+  [
+    'chain',
+    ({ result }) =>
+      result.chain
+        .map(({ subject }) => subject)
+        .slice(1)
+        .join(', '),
+  ],
   ['OCSP', ({ result }) => (result.tls === null ? '' : (result.ocsp?.status ?? 'nothing stapled'))],
   ['status', ({ result }) => (result.status === 0 ? '' : String(result.status))],
   ['after TLS', ({ result }) => result.postTlsCapabilities?.join(', ') ?? ''],
