@@ -17,6 +17,7 @@ export default defineConfig({
     projects: [
       { test: { ...waiting, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       { test: { ...waiting, name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
+      { test: { ...waiting, name: 'command', include: ['test/command/**/*.test.ts'] } },
       { test: { ...waiting, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
       { test: { ...waiting, name: 'regress', include: ['test/regress/**/*.test.ts'] } },
       { test: { ...talking, name: 'interop', include: ['test/interop/**/*.test.ts'] } },

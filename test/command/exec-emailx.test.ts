@@ -2,9 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterAll, describe, expect, it } from 'vitest';
+import { message, opening, QUIT, smtpServer } from '../conformance/emailx-mail.ts';
 import { cleanUpAfterAll, runProcess } from '../support/peer.ts';
 import { stopPeers } from '../support/scripted-peer.ts';
-import { message, opening, QUIT, smtpServer } from './emailx-mail.ts';
 
 const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 const COLUMNS = engineReports()

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { capabilities, EHLO, GREETING, message, opening, QUIT, said, smtpServer } from '../conformance/emailx-mail.ts';
+import { arrived } from '../conformance/letter.ts';
 import { cleanUpAfterAll, runProcess, startProcess, tempDir } from '../support/peer.ts';
 import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 import { type Peer, type Step, startPeer, stopPeers } from '../support/scripted-peer.ts';
-import { capabilities, EHLO, GREETING, message, opening, QUIT, said, smtpServer } from './emailx-mail.ts';
-import { arrived } from './letter.ts';
 
 const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 const engines = engineReports()
