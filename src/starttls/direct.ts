@@ -38,7 +38,7 @@ export const TLS: Dialect = {
   },
   server: {
     attacks: [],
-    injection: Buffer.alloc(0),
+    injection: Buffer.from('in clear\r\n', 'latin1'),
     *greetOp() {},
     *renewedOp() {},
     /** Echoes. */

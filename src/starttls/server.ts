@@ -135,6 +135,8 @@ class Server implements StarttlsServer {
       this.#roomMade?.();
     });
     this.#connections.set(connection, served);
+    // The observer may have ended the server when it was told of the connection.
+    if (this.#accepting.signal.aborted) connection.stop();
   }
 
   #room(): Promise<void> {

@@ -6,9 +6,9 @@ import type { Attack, Dialect } from '../../src/starttls/dialect.ts';
 import { DIALECTS } from '../../src/starttls/dialects.ts';
 import { INJECTION_PROBES } from '../../src/starttls/injection-probes.ts';
 import { negotiateOp } from '../../src/starttls/negotiate.ts';
-import type { Outcome } from '../../src/starttls/negotiation.ts';
 import { serveOp } from '../../src/starttls/serve.ts';
 import { Wire } from '../../src/starttls/wire.ts';
+import { ATTACK_OUTCOMES } from '../support/attack-outcomes.ts';
 import { channelPair } from '../support/channel-pair.ts';
 
 const PARTIES = { host: 'mx.example', self: 'client.example' };
@@ -26,24 +26,6 @@ async function meet(dialect: Dialect, attack: Attack | null, encrypted = false) 
   return { result, service: await serving };
 }
 
-/** What a client makes of each deception. */
-const OUTCOMES: Readonly<Record<Attack, readonly Outcome[]>> = {
-  'inject-line': ['injected'],
-  'inject-half-line': ['injected'],
-  'inject-multiline': ['injected'],
-  omit: ['notOffered', 'strippedSuspected'],
-  rename: ['strippedSuspected', 'notOffered'],
-  refuse: ['refused'],
-  preauth: ['preauth'],
-  'no-hello': ['strippedSuspected', 'refused'],
-  tamper: ['upgraded'],
-  // No dialect's own: it is played ahead of TLS.
-  'early-greeting': [],
-  garbage: ['malformed'],
-  silence: ['timeout'],
-  drip: ['upgraded'],
-};
-
 it('every dialect says what may be injected into it', () => {
   expect(Object.keys(INJECTION_PROBES).sort()).toEqual(DIALECTS.map(({ name }) => name).sort());
 });
@@ -57,7 +39,7 @@ describe.each(DIALECTS.map((dialect) => [dialect.name, dialect] as const))('%s',
 
   it.each(dialect.server.attacks)('a client sees through %s', async (attack) => {
     const { result } = await meet(dialect, attack);
-    expect(OUTCOMES[attack]).toContain(result.outcome);
+    expect(ATTACK_OUTCOMES[attack]).toContain(result.outcome);
     if (result.outcome === 'injected') expect(result.discardedBytes).toBeGreaterThan(0);
   });
 
