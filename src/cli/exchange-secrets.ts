@@ -27,7 +27,7 @@ export class ExchangeSecrets {
   readonly #style: Style;
   readonly #describe: Dialect['describe'];
   readonly #lines = new SecretFilter();
-  #inTag = false;
+  #xml: 'text' | 'opening' | 'tag' = 'text';
 
   constructor({ name, describe }: Pick<Dialect, 'name' | 'describe'>) {
     this.#style = STYLES[name] ?? (describe === undefined ? 'lines' : 'messages');
@@ -56,16 +56,25 @@ export class ExchangeSecrets {
       .replace(/\r\n$/, '');
   }
 
-  /** Tags stay, and the text between them is replaced; both may come in pieces. */
+  /** Tags stay, what stands between them and in CDATA is replaced; all of it may come in pieces. */
   #tags(text: string): string {
-    const parts = text.split(/(?<=>)|(?=<)/);
-    return parts
-      .map((part) => {
-        if (part.startsWith('<')) this.#inTag = true;
-        const shown = this.#inTag || part.trim() === '' ? part : REPLACEMENT;
-        if (part.endsWith('>')) this.#inTag = false;
-        return shown;
-      })
-      .join('');
+    let shown = '';
+    let hidden = '';
+    const replace = () => {
+      shown += hidden.trim() === '' ? hidden : REPLACEMENT;
+      hidden = '';
+    };
+    for (const character of text) {
+      if (this.#xml === 'opening') this.#xml = character === '!' ? 'text' : 'tag';
+      else if (this.#xml === 'text' && character === '<') this.#xml = 'opening';
+      if (this.#xml === 'text') hidden += character;
+      else {
+        replace();
+        shown += character;
+      }
+      if (this.#xml === 'tag' && character === '>') this.#xml = 'text';
+    }
+    replace();
+    return shown;
   }
 }
