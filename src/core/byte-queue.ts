@@ -44,10 +44,8 @@ export class ByteQueue {
         taken += room;
       }
     }
-    if (this.#head === this.#chunks.length) {
-      this.#chunks.length = 0;
-      this.#head = 0;
-    } else if (this.#head > 64) {
+    if (this.#head === this.#chunks.length) this.#empty();
+    else if (this.#head > 64) {
       this.#chunks.splice(0, this.#head);
       this.#head = 0;
     }
@@ -76,11 +74,15 @@ export class ByteQueue {
     if (chunk === undefined) return undefined;
     this.#head += 1;
     this.#length -= chunk.length;
-    if (this.#head === this.#chunks.length) {
-      this.#chunks.length = 0;
-      this.#head = 0;
-    }
+    if (this.#head === this.#chunks.length) this.#empty();
     return chunk;
+  }
+
+  /** Forgets chunks that are used up: mostly one, for which the setter of `length` would be the slow way. */
+  #empty(): void {
+    if (this.#chunks.length === 1) this.#chunks.pop();
+    else this.#chunks.length = 0;
+    this.#head = 0;
   }
 
   clear(): void {

@@ -45,35 +45,63 @@ export function runSync<T>(op: Op<T>, waiter: Waiter): T {
 /** setTimeout takes 32 bits; a longer wait is renewed. */
 const LONGEST_TIMER = 0x7fffffff;
 
+/** What becomes of an operation's result, at the moment of its end: a promise more would cost a turn. */
+export interface Ending<T, R> {
+  /** What the task's promise resolves to. Throws for a rejection, as the other. */
+  value(result: T): R | PromiseLike<R>;
+  error(error: unknown): R | PromiseLike<R>;
+}
+
+/** The operation's own result, or its error. */
+export function asItEnds<T>(): Ending<T, T> {
+  return {
+    value: (result) => result,
+    error: (error) => {
+      throw error;
+    },
+  };
+}
+
+export interface Cancellable {
+  cancel(): void;
+}
+
+/** The lists are short, and a Set would shrink its table with every task. */
+function remove(tasks: Cancellable[], task: Cancellable): void {
+  const index = tasks.lastIndexOf(task);
+  if (index === tasks.length - 1) tasks.pop();
+  else tasks.splice(index, 1);
+}
+
 /** One operation on its way through the event loop. */
-export class Task<T> {
-  readonly promise: Promise<T>;
+export class Task<T, R = T> implements Cancellable {
+  readonly promise: Promise<R>;
   readonly #op: Op<T>;
-  #resolve!: (value: T) => void;
+  readonly #ending: Ending<T, R>;
+  #resolve!: (value: R | PromiseLike<R>) => void;
   #reject!: (reason: unknown) => void;
   #effect: Effect | null = null;
   #unwatch: (() => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
-  readonly #among: Set<Task<unknown>> | undefined;
-  readonly #recover: ((error: unknown) => T) | undefined;
+  readonly #among: Cancellable[] | undefined;
   #settled = false;
   /** Cancelled while it ran, not while it waited. */
   #cancelled = false;
 
   /**
-   * Goes on with an operation that stopped at `effect`, or begins it if there is none. The task is in the set `among` for
-   * as long as it runs. What the operation throws goes to `recover`, which gives the result instead or throws.
+   * Goes on with an operation that stopped at `effect`, or begins it if there is none. The task is in the list `among`
+   * for as long as it runs.
    */
-  constructor(op: Op<T>, effect?: Effect, among?: Set<Task<unknown>>, recover?: (error: unknown) => T) {
+  constructor(op: Op<T>, ending: Ending<T, R>, effect?: Effect, among?: Cancellable[]) {
     this.#op = op;
-    this.#recover = recover;
+    this.#ending = ending;
     this.#among = among;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     holdProcess();
-    among?.add(this as Task<unknown>);
+    among?.push(this);
     if (effect === undefined) this.#advance('ready');
     else this.#begin(effect);
   }
@@ -96,26 +124,32 @@ export class Task<T> {
     try {
       step = this.#op.next(wake);
     } catch (error) {
-      this.#end();
       this.#fail(error);
       return;
     }
     if (step.done) {
-      this.#end();
-      this.#resolve(step.value);
-    } else {
-      this.#begin(step.value);
-      if (this.#cancelled) {
-        this.#cancelled = false;
-        this.#wake('cancelled');
-      }
+      this.#finish(step.value);
+      return;
+    }
+    this.#begin(step.value);
+    if (!this.#cancelled) return;
+    this.#cancelled = false;
+    this.#wake('cancelled');
+  }
+
+  #finish(result: T): void {
+    this.#end();
+    try {
+      this.#resolve(this.#ending.value(result));
+    } catch (error) {
+      this.#reject(error);
     }
   }
 
   #fail(error: unknown): void {
+    this.#end();
     try {
-      if (this.#recover === undefined) this.#reject(error);
-      else this.#resolve(this.#recover(error));
+      this.#resolve(this.#ending.error(error));
     } catch (unexpected) {
       this.#reject(unexpected);
     }
@@ -123,7 +157,7 @@ export class Task<T> {
 
   #end(): void {
     this.#settled = true;
-    this.#among?.delete(this as Task<unknown>);
+    if (this.#among !== undefined) remove(this.#among, this);
     releaseProcess();
   }
 
@@ -167,7 +201,7 @@ export class Task<T> {
 
 /** Runs an operation on the event loop. An aborted signal cancels it. */
 export function runAsync<T>(op: Op<T>, signal?: AbortSignal): Promise<T> {
-  const task = new Task(op);
+  const task = new Task(op, asItEnds<T>());
   if (signal !== undefined && !task.settled) {
     const abort = () => task.cancel();
     if (signal.aborted) abort();

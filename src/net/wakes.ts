@@ -19,7 +19,7 @@ export class Wakes {
     const [first] = this.#waiting;
     if (this.#waiting.length === 1 && first !== undefined) {
       if ((first.events & events) === 0) return;
-      this.#waiting.length = 0;
+      this.#waiting.pop();
       first.wake();
       return;
     }

@@ -16,6 +16,11 @@ export interface CallBuffer {
   readonly dynamic: boolean;
   /** True for a string, whose value ends at the first NUL. */
   readonly isString: boolean;
+  /**
+   * True for memory that the program goes on using while the call lasts: it is not written before the end of the call,
+   * and not read after a wait.
+   */
+  readonly lent: boolean;
 }
 
 export interface Call {
@@ -35,6 +40,12 @@ export interface Call {
   readonly lastReady: number;
   /** The socket number for a connection that this call opens; 0 in a call that opens none. */
   readonly reserved: number;
+}
+
+/** The same call with bytes of its own, for one that waits before it looks at them. */
+export function unlent(call: Call): Call {
+  const { buffer } = call;
+  return buffer.lent ? { ...call, buffer: { ...buffer, bytes: buffer.bytes.slice(), lent: false } } : call;
 }
 
 /** Whose number a status is, so that ERRMSG explains it by the right table (reference tcpx §6.4). */

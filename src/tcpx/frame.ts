@@ -14,12 +14,14 @@ export type Argument = Variable | number | string;
 /** A list where a routine takes one, such as the attachments of EMAILX. TCPX takes none. */
 export type ListArgument = readonly object[];
 
-/** @throws UsageError when there is a list among the arguments of a routine that takes none */
+/** @throws UsageError when there is a list, or whatever else is no argument, among those of a routine that takes none */
 export function withoutLists(routine: string, args: readonly (Argument | ListArgument)[]): readonly Argument[] {
   // A loop, because a callback for each argument shows in the time of a short call.
   for (let index = 0; index < args.length; index += 1) {
-    if (typeof args[index] !== 'object' || !Array.isArray(args[index])) continue;
-    throw new UsageError(`XCALL ${routine}: argument ${index + 1} is a list, where a variable or a literal is due`);
+    const argument = args[index];
+    if (typeof argument !== 'object' || isVariable(argument)) continue;
+    const what = Array.isArray(argument) ? 'a list' : 'an object';
+    throw new UsageError(`XCALL ${routine}: argument ${index + 1} is ${what}, where a variable or a literal is due`);
   }
   return args as readonly Argument[];
 }
@@ -38,7 +40,7 @@ export interface Shape {
   readonly most: number;
 }
 
-const NO_BUFFER: CallBuffer = { bytes: new Uint8Array(0), size: 0, dynamic: false, isString: false };
+const NO_BUFFER: CallBuffer = { bytes: new Uint8Array(0), size: 0, dynamic: false, isString: false, lent: false };
 
 /** What a call will write back to. */
 export interface Frame {
@@ -89,15 +91,15 @@ function isText(argument: Argument): argument is Variable {
 }
 
 /** The buffer as the opcode uses it; one that it does not use is not looked at. */
-export function bufferArgument(argument: Argument | undefined, opcode: Opcode): CallBuffer {
+export function bufferArgument(argument: Argument | undefined, opcode: Opcode, lent: boolean): CallBuffer {
   if (opcode.buffer === 'unused' || argument === undefined) return NO_BUFFER;
   if (typeof argument === 'object') {
     const bytes = argument.extent;
     const dynamic = argument.size === 0;
-    return { bytes, size: dynamic ? bytes.length : argument.size, dynamic, isString: argument.type === 'S' };
+    return { bytes, size: dynamic ? bytes.length : argument.size, dynamic, isString: argument.type === 'S', lent };
   }
   const bytes = encodeLatin1(String(argument));
-  return { bytes, size: bytes.length, dynamic: false, isString: true };
+  return { bytes, size: bytes.length, dynamic: false, isString: true, lent: false };
 }
 
 /** True for a receiving opcode whose buffer could not receive. */
@@ -143,7 +145,7 @@ export function detached(call: Call, opcode: Opcode): Call {
 function withBuffer(call: Call, bytes: Uint8Array, most: number): Call {
   const { opcode, status, buffer, sockport, flags, timer, hostname, sockary, lastReady, reserved } = call;
   const { size, dynamic, isString } = buffer;
-  const copy: CallBuffer = { bytes, size: Math.min(size, most), dynamic, isString };
+  const copy: CallBuffer = { bytes, size: Math.min(size, most), dynamic, isString, lent: false };
   return { opcode, status, buffer: copy, sockport, flags, timer, hostname, sockary, lastReady, reserved };
 }
 

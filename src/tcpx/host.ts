@@ -1,26 +1,33 @@
 /** Runs calls of a runtime on the event loop of its thread. */
-import { runSync, Task, type Waiter } from '../core/run.ts';
+import { type Ending, runSync, Task, type Waiter } from '../core/run.ts';
 import type { Call, Outcome } from './call.ts';
 import { begin, failureOf, socketNumberOf } from './execute.ts';
 import { isOutcome, type Runtime } from './runtime.ts';
 
+/** Takes the outcome of an asynchronous call, at the moment of its end, and what its operation has thrown instead. */
+export type Receiver<T> = Ending<Outcome, T>;
+
 /**
- * An asynchronous call: its outcome if it need not wait, which most do not, else a promise. CLOSE on its socket and the
- * signal both end it with -125.
+ * An asynchronous call: what the receiver makes of its outcome if it need not wait, which most do not, else a promise of
+ * that. CLOSE on its socket and the signal both end it with -125.
  */
-export function runtimeTask(runtime: Runtime, call: Call, signal?: AbortSignal): Outcome | Promise<Outcome> {
+export function runtimeTask<T>(
+  runtime: Runtime,
+  call: Call,
+  receiver: Receiver<T>,
+  signal?: AbortSignal,
+): T | PromiseLike<T> {
   const begun = begin(runtime, call);
-  if (isOutcome(begun)) return begun;
+  if (isOutcome(begun)) return receiver.value(begun);
   const socket = runtime.sockets.peek(socketNumberOf(call, runtime.bits));
-  const recover = (error: unknown) => failureOf(runtime, call, error);
   let first: ReturnType<typeof begun.next>;
   try {
     first = begun.next('ready');
   } catch (error) {
-    return recover(error);
+    return receiver.error(error);
   }
-  if (first.done) return first.value;
-  const task = new Task(begun, first.value, socket?.tasks, recover);
+  if (first.done) return receiver.value(first.value);
+  const task = new Task(begun, receiver, first.value, socket?.tasks);
   if (signal !== undefined && !task.settled) {
     const abort = () => task.cancel();
     if (signal.aborted) abort();

@@ -5,7 +5,6 @@
  * an asynchronous call runs on the caller's event loop, a synchronous one in the worker of the thread; a socket stays
  * where it was opened, and later calls find it there (design §2.3, §2.10).
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isVariable, type Variable } from '../basic/index.ts';
 import { EngineError, UsageError } from '../core/errors.ts';
 import { runAsync, runSync, sleeper } from '../core/run.ts';
@@ -21,11 +20,12 @@ import { socketNumberOf } from './execute.ts';
 import { factsOf, type SocketFacts } from './facts.ts';
 import { type Argument, detached, type Frame, type ListArgument, posted, withoutLists, writeBack } from './frame.ts';
 import { errmsgOutcome } from './handlers/errmsg.ts';
-import { runtimeSync, runtimeTask } from './host.ts';
+import { type Receiver, runtimeSync, runtimeTask } from './host.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
 import { type JobOptions, type JobSettings, parseJobOptions } from './options.ts';
 import { type Program, type ProgramResult, programStatus, writeOutputs } from './program.ts';
-import { checkPrograms, programNamed, type Routine, routineNamed } from './routines.ts';
+import { ResultReceiver, type StartedCall } from './result-receiver.ts';
+import { checkPrograms, type FrameContext, programNamed, type Routine, routineNamed } from './routines.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
 import { SecretFilter } from './secrets.ts';
 import { memberNumbers } from './sockary.ts';
@@ -80,6 +80,7 @@ export class Job {
   readonly #lastReady = new WeakMap<ArrayBufferLike, number>();
   readonly #policies = new Map<Program, object>();
   readonly #callers: Partial<Record<CallMode, Caller>> = {};
+  readonly #contexts: Readonly<Record<CallMode, FrameContext>>;
   #worker: WorkerSide | null = null;
   #last: CallResult | null = null;
   #nextNumber = 1;
@@ -91,6 +92,8 @@ export class Job {
     checkPrograms(this.#settings.programs).forEach((program) => {
       this.#policyOf(program);
     });
+    const context = { settings: this.#settings, reserve: this.#reserve, lastReady: this.#lastReady };
+    this.#contexts = { sync: { ...context, lent: false }, async: { ...context, lent: true } };
     const { engine, reason } = chooseEngine(this.#settings.engine);
     this.#engine = engine;
     this.engineReason = reason;
@@ -111,7 +114,7 @@ export class Job {
     const xcall = (routine: string, ...args: (Argument | ListArgument)[]): number => this.#call(routine, args).status;
     xcall.async = (routine: string, ...given: (Argument | ListArgument | CallOptions)[]) => {
       const { args, signal } = splitOptions(given);
-      return this.#callAsync(routine, args, signal, ({ status }) => status);
+      return this.#callAsync(routine, args, signal, statusOf);
     };
     this.xcall = xcall;
   }
@@ -178,31 +181,36 @@ export class Job {
     if (program !== undefined) return this.#callProgram(program, args);
     const routine = routineNamed(name);
     const started = this.#tracer.calls ? performance.now() : 0;
-    const frame = this.#frame(routine, args);
+    const frame = this.#frame(routine, args, this.#contexts.sync);
     if ('origin' in frame) return frame;
     const opcode = opcodeOf(frame.call.opcode);
     return this.#finish(routine, opcode, frame, this.#run(opcode, frame.call), started, true);
   }
 
-  /** Resolves to what the caller wants of the result: every promise around this one would cost a turn. */
-  async #callAsync<T>(
+  /** Resolves to what the caller wants of the result. There is one promise: each around it would cost a turn. */
+  #callAsync<T>(
     name: string,
     args: readonly (Argument | ListArgument)[],
     signal: AbortSignal | undefined,
     wanted: (result: CallResult) => T,
   ): Promise<T> {
-    const program = programNamed(name);
-    if (program !== undefined) return wanted(await this.#callProgramAsync(program, args, signal));
-    const routine = routineNamed(name);
-    const started = this.#tracer.calls ? performance.now() : 0;
-    const frame = this.#frame(routine, args);
-    if ('origin' in frame) return wanted(frame);
-    const opcode = opcodeOf(frame.call.opcode);
-    const running = this.#runAsync(opcode, frame.call, signal);
-    const outcome = running instanceof Promise ? await running : running;
-    // A program that polls must not keep the event loop from everything else.
-    if (outcome.status === AGAIN || (outcome.status >= 0 && POLLING.has(opcode?.name ?? ''))) await nextTurn();
-    return wanted(this.#finish(routine, opcode, frame, outcome, started, false));
+    try {
+      const program = programNamed(name);
+      if (program !== undefined) return this.#callProgramAsync(program, args, signal).then(wanted);
+      const routine = routineNamed(name);
+      const started = this.#tracer.calls ? performance.now() : 0;
+      const frame = this.#frame(routine, args, this.#contexts.async);
+      if ('origin' in frame) return Promise.resolve(wanted(frame));
+      const opcode = opcodeOf(frame.call.opcode);
+      const receiver = new ResultReceiver(
+        { runtime: this.#runtime, routine, opcode, frame, started },
+        this.#finishDetached,
+        wanted,
+      );
+      return Promise.resolve(this.#runAsync(opcode, frame.call, receiver, signal));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #callProgram(program: Program, args: readonly (Argument | ListArgument)[]): CallResult {
@@ -244,10 +252,10 @@ export class Job {
     return last;
   }
 
-  #frame(routine: Routine, given: readonly (Argument | ListArgument)[]): Frame | CallResult {
+  #frame(routine: Routine, given: readonly (Argument | ListArgument)[], context: FrameContext): Frame | CallResult {
     try {
       const args = withoutLists(routine.name, given);
-      return routine.frame(args, this.#settings, this.#reserve, this.#lastReady);
+      return routine.frame(args, context);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       const status = given[routine.shape.status];
@@ -298,19 +306,26 @@ export class Job {
     }
   }
 
-  /** An outcome is given as it is where nothing has to be waited for: each promise in between would cost a turn. */
-  #runAsync(opcode: Opcode | undefined, call: Call, signal: AbortSignal | undefined): Outcome | Promise<Outcome> {
-    if (this.#closed) return refused('EBADF', 'the job is closed');
-    if (signal?.aborted) return refused('ECANCELED', 'the call was cancelled before it began');
-    if (opcode === undefined) return runtimeTask(this.#runtime, call);
-    if (opcode.name === 'ERRMSG') return this.#errmsg(call);
+  #runAsync<T>(
+    opcode: Opcode | undefined,
+    call: Call,
+    receiver: Receiver<T>,
+    signal: AbortSignal | undefined,
+  ): T | PromiseLike<T> {
+    if (this.#closed) return receiver.value(refused('EBADF', 'the job is closed'));
+    if (signal?.aborted) return receiver.value(refused('ECANCELED', 'the call was cancelled before it began'));
+    if (opcode === undefined) return runtimeTask(this.#runtime, call, receiver);
+    if (opcode.name === 'ERRMSG') return receiver.value(this.#errmsg(call));
     if (this.#engine.name === 'gnutls' || !this.#goesToWorker(call)) {
-      return runtimeTask(this.#runtime, detached(call, opcode), signal);
+      // READ and WRITE respect lent memory by themselves.
+      const own = opcode.flags === 'count' ? call : detached(call, opcode);
+      return runtimeTask(this.#runtime, own, receiver, signal);
     }
     if (this.#livesHere(call)) {
-      return refused('EOPNOTSUPP', "the array's sockets live in two threads: create the job with home: 'worker'");
+      const text = "the array's sockets live in two threads: create the job with home: 'worker'";
+      return receiver.value(refused('EOPNOTSUPP', text));
     }
-    return this.#runInWorker(opcode, call, signal);
+    return this.#runInWorker(opcode, call, signal).then((outcome) => receiver.value(outcome));
   }
 
   async #runInWorker(opcode: Opcode, call: Call, signal: AbortSignal | undefined): Promise<Outcome> {
@@ -368,6 +383,9 @@ export class Job {
   #errmsg(call: Call): Outcome {
     return errmsgOutcome(call, this.#settings, this.#last, this.#settings.statusFamily);
   }
+
+  readonly #finishDetached = ({ routine, opcode, frame, started }: StartedCall, outcome: Outcome): CallResult =>
+    this.#finish(routine, opcode, frame, outcome, started, false);
 
   /** @param inPlace whether the call worked on the memory of the caller's variables */
   #finish(
@@ -431,14 +449,11 @@ export class Job {
 
 const NO_BYTES = new Uint8Array(0);
 
+const statusOf = ({ status }: CallResult): number => status;
+
 function resultOf({ origin, text, stray, refusedPeer }: Outcome, status: number): CallResult {
   return { status, origin, text, stray, refusedPeer };
 }
-const AGAIN = -11;
-
-/** Opcodes that programs call in a loop until the answer changes: to 1, or to the size of a record. */
-const POLLING: ReadonlySet<string> = new Set(['CHECK', 'CHKQTY']);
-
 function following(number: number): number {
   return number >= MAX_SOCKET_NUMBER ? 1 : number + 1;
 }
@@ -447,14 +462,10 @@ function splitOptions(given: readonly (Argument | ListArgument | CallOptions)[])
   args: readonly (Argument | ListArgument)[];
   signal: AbortSignal | undefined;
 } {
-  if (!given.some(isOptions)) return { args: given as readonly (Argument | ListArgument)[], signal: undefined };
-  const args: (Argument | ListArgument)[] = [];
-  let signal: AbortSignal | undefined;
-  for (const argument of given) {
-    if (isOptions(argument)) signal = argument.signal;
-    else args.push(argument);
-  }
-  return { args, signal };
+  const last = given.at(-1);
+  if (last === undefined || !isOptions(last))
+    return { args: given as readonly (Argument | ListArgument)[], signal: undefined };
+  return { args: given.slice(0, -1) as readonly (Argument | ListArgument)[], signal: last.signal };
 }
 
 function isOptions(argument: Argument | ListArgument | CallOptions): argument is CallOptions {

@@ -31,16 +31,22 @@ import type { JobSettings } from './options.ts';
 import type { Program } from './program.ts';
 import { CallError } from './status.ts';
 
+/** What the calls of a job are made with. */
+export interface FrameContext {
+  readonly settings: JobSettings;
+  /** A number for a socket that the call opens. */
+  readonly reserve: () => number;
+  /** The index that the last CHECK of an array answered, by the array's memory. */
+  readonly lastReady: WeakMap<ArrayBufferLike, number>;
+  /** Whether the program goes on while its calls last. */
+  readonly lent: boolean;
+}
+
 export interface Routine {
   readonly name: string;
   readonly shape: Shape;
   /** @throws UsageError, CallError for arguments that make no sense */
-  frame(
-    args: readonly Argument[],
-    settings: JobSettings,
-    reserve: () => number,
-    lastReady: WeakMap<ArrayBufferLike, number>,
-  ): Frame;
+  frame(args: readonly Argument[], context: FrameContext): Frame;
   /** What the routine does beyond TCPX with the result. */
   finish?(frame: Frame, opcode: Opcode | undefined, status: number): void;
 }
@@ -51,8 +57,7 @@ function frameOf(
   shape: Shape,
   args: readonly Argument[],
   opcodeNumber: number,
-  reserve: () => number,
-  lastReady: WeakMap<ArrayBufferLike, number>,
+  { reserve, lastReady, lent }: FrameContext,
 ): Frame {
   const status = statusVariable(routine, shape, args);
   if (args.length < shape.least || args.length > shape.most) {
@@ -78,7 +83,7 @@ function frameOf(
   const call: Call = {
     opcode: opcode.code,
     status: opcode.handler === null ? numberArgument(status) : 0,
-    buffer: bufferArgument(buffer, opcode),
+    buffer: bufferArgument(buffer, opcode, lent),
     sockport: sockportArgument(sockport),
     flags: Math.trunc(numberArgument(flags)),
     timer: timer > 0 ? Math.trunc(timer) : 0,
@@ -110,10 +115,11 @@ const TCPX: Routine = {
     least: 4,
     most: 8,
   },
-  frame(args, settings, reserve, lastReady) {
+  frame(args, context) {
+    const { opcodes } = context.settings;
     const given = numberArgument(args[0]);
-    const opcode = settings.opcodes === null ? given : (settings.opcodes.get(given) ?? Number.NaN);
-    return frameOf('TCPX', this.shape, args, opcode, reserve, lastReady);
+    const opcode = opcodes === null ? given : (opcodes.get(given) ?? Number.NaN);
+    return frameOf('TCPX', this.shape, args, opcode, context);
   },
 };
 
@@ -167,9 +173,9 @@ const TCPCLI: Routine = {
     least: 4,
     most: 6,
   },
-  frame(args, _settings, reserve, lastReady) {
+  frame(args, context) {
     const code = TCPCLI_CODES[numberArgument(args[0])] ?? Number.NaN;
-    return legacyCall(frameOf('TCPCLI', this.shape, args, code, reserve, lastReady), args, this.shape.flags, true);
+    return legacyCall(frameOf('TCPCLI', this.shape, args, code, context), args, this.shape.flags, true);
   },
 };
 
@@ -187,9 +193,9 @@ const TCPSRV: Routine = {
     least: 4,
     most: 5,
   },
-  frame(args, _settings, reserve, lastReady) {
+  frame(args, context) {
     const code = TCPSRV_CODES[numberArgument(args[0])] ?? Number.NaN;
-    return legacyCall(frameOf('TCPSRV', this.shape, args, code, reserve, lastReady), args, this.shape.flags, false);
+    return legacyCall(frameOf('TCPSRV', this.shape, args, code, context), args, this.shape.flags, false);
   },
   finish(frame, opcode, status) {
     // The server's page has the answer in FLAGS, the client's in STATUS.

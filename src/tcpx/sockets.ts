@@ -2,7 +2,7 @@
 
 import { IoError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
-import type { Suspended, Task } from '../core/run.ts';
+import type { Cancellable, Suspended } from '../core/run.ts';
 import type { Endpoint, Listener, PlainEndpoint, TlsRole } from '../net/endpoint.ts';
 
 /** Where an upgrade stands (reference tcpx §8). */
@@ -11,7 +11,7 @@ export type UpgradeState = 'plain' | 'starttls-pending' | 'tls';
 interface SocketBase {
   readonly number: number;
   /** Calls in progress on it; CLOSE ends them. */
-  readonly tasks: Set<Task<unknown>>;
+  readonly tasks: Cancellable[];
 }
 
 export interface StreamSocket extends SocketBase {

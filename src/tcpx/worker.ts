@@ -3,6 +3,7 @@
 import { nodeEngine } from '../net/node-engine.ts';
 import { serve } from '../sync/serve.ts';
 import { tlsSettings } from '../tls/settings.ts';
+import { failureOf } from './execute.ts';
 import { factsOf, hello, type SocketFacts } from './facts.ts';
 import { runtimeTask } from './host.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
@@ -39,7 +40,13 @@ serve<Question, CallAnswer | null>(async (question, signal) => {
     jobs.delete(question.job);
     return { payload: EMPTY, transfer: [] };
   }
-  const outcome = await runtimeTask(hosted.runtime, question.call, signal);
+  const { call } = question;
+  const outcome = await runtimeTask(
+    hosted.runtime,
+    call,
+    { value: (result) => result, error: (error) => failureOf(hosted.runtime, call, error) },
+    signal,
+  );
   // A view would drag the whole memory behind it along.
   const received = outcome.received?.slice();
   const payload: CallAnswer = {

@@ -14,7 +14,7 @@ import {
   WRITABLE,
   waitOp,
 } from '../../src/core/op.ts';
-import { runAsync, runSync, Suspended, sleeper, Task, type Waiter } from '../../src/core/run.ts';
+import { asItEnds, runAsync, runSync, Suspended, sleeper, Task, type Waiter } from '../../src/core/run.ts';
 import { loadLibc } from '../../src/native/libc.ts';
 import { Poller } from '../../src/native/poller.ts';
 
@@ -119,7 +119,7 @@ describe('runSync', () => {
 describe('Task', () => {
   it('begins at once and goes on with each wake', async () => {
     const source = new Scripted();
-    const task = new Task(waitsOp(source, 2));
+    const task = new Task(waitsOp(source, 2), asItEnds());
     expect([task.settled, source.asked]).toEqual([false, [READABLE]]);
     source.fire();
     expect(source.asked.length).toBe(2);
@@ -130,7 +130,7 @@ describe('Task', () => {
   });
 
   it('is settled at once when nothing has to be waited for', async () => {
-    const task = new Task(waitsOp(new Scripted(), 0));
+    const task = new Task(waitsOp(new Scripted(), 0), asItEnds());
     expect(task.settled).toBe(true);
     expect(await task.promise).toEqual([]);
   });
@@ -141,7 +141,7 @@ describe('Task', () => {
       let now = 1_000;
       const until = Deadline.after(50, () => now);
       const source = new Scripted();
-      const task = new Task(waitsOp(source, 1, until));
+      const task = new Task(waitsOp(source, 1, until), asItEnds());
       // The timer comes early: the wait is renewed, not ended.
       now += 20;
       vi.advanceTimersByTime(50);
@@ -167,6 +167,7 @@ describe('Task', () => {
           1,
           Deadline.after(year, () => now),
         ),
+        asItEnds(),
       );
       now = 0x7fffffff;
       vi.advanceTimersByTime(0x7fffffff);
@@ -195,7 +196,7 @@ describe('Task', () => {
 
   it('can be cancelled, once', async () => {
     const source = new Scripted();
-    const task = new Task(waitsOp(source, 1));
+    const task = new Task(waitsOp(source, 1), asItEnds());
     task.cancel();
     task.cancel();
     await expect(task.promise).rejects.toThrow(CancelledError);
@@ -215,7 +216,7 @@ describe('Task', () => {
         until: NEVER,
       };
     }
-    const task = new Task(anyOp());
+    const task = new Task(anyOp(), asItEnds());
     second.fire();
     expect(await task.promise).toBe('ready');
     expect([first.withdrawn, second.withdrawn, second.asked]).toEqual([1, 1, [WRITABLE]]);
@@ -226,7 +227,7 @@ describe('Task', () => {
     function* throwsOp(): Op<void> {
       throw new IoError('EBADF', 'socket 1');
     }
-    await expect(new Task(throwsOp()).promise).rejects.toThrow('Bad file descriptor');
+    await expect(new Task(throwsOp(), asItEnds()).promise).rejects.toThrow('Bad file descriptor');
   });
 
   it('follows an AbortSignal, before and during', async () => {
@@ -275,7 +276,7 @@ describe('a wait for nothing', () => {
     vi.useFakeTimers();
     try {
       let now = 0;
-      const task = new Task(nappingOp(Deadline.after(50, () => now)));
+      const task = new Task(nappingOp(Deadline.after(50, () => now)), asItEnds());
       now = 49;
       vi.advanceTimersByTime(49);
       expect(task.settled).toBe(false);

@@ -42,7 +42,7 @@ export function* acceptOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
 
 function* listenOp(runtime: Runtime, call: Call, port: number): Op<ListenerSocket> {
   const listener = yield* runtime.engine.listenOp(runtime.bind, port, runtime.assumptions.backlog);
-  return { kind: 'listener', number: call.reserved, tasks: new Set(), listener };
+  return { kind: 'listener', number: call.reserved, tasks: [], listener };
 }
 
 function givenListener(runtime: Runtime, call: Call): ListenerSocket {

@@ -57,7 +57,7 @@ function* beginConnectOp(runtime: Runtime, call: Call): Op<Outcome> {
     return { ...succeeded(1), sockport: call.reserved };
   }
   const state = upgradeStateOf(runtime, call);
-  runtime.sockets.add({ kind: 'connecting', number: call.reserved, tasks: new Set(), state, dialing });
+  runtime.sockets.add({ kind: 'connecting', number: call.reserved, tasks: [], state, dialing });
   return { ...succeeded(0), sockport: call.reserved };
 }
 

@@ -63,7 +63,7 @@ export function* openStreamOp(
   const socket: StreamSocket = {
     kind: 'stream',
     number: call.reserved,
-    tasks: new Set(),
+    tasks: [],
     role,
     blocking: hasFlag(call.flags, runtime.bits.block),
     host,

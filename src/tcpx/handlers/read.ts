@@ -72,14 +72,14 @@ function received(socket: StreamSocket, into: Uint8Array, count: number): Outcom
   return succeeded(count, count === into.length ? into : into.subarray(0, count));
 }
 
-/** Where the bytes go: the variable itself, or new memory for one that grows. */
+/** Where the bytes go: the variable itself, or new memory for one that grows or is lent. */
 function target(runtime: Runtime, call: Call, count: number): Uint8Array {
-  const { bytes, dynamic, size } = call.buffer;
+  const { bytes, dynamic, size, lent } = call.buffer;
   if (dynamic) return new Uint8Array(count === 0 ? runtime.assumptions.dynamicReadSize : count);
   const room = Math.min(count === 0 ? size : count, bytes.length);
-  const into = room === bytes.length ? bytes : bytes.subarray(0, room);
-  if (into.length === 0) throw new UsageError('the buffer has no room: READ needs a variable of at least one byte');
-  return into;
+  if (room === 0) throw new UsageError('the buffer has no room: READ needs a variable of at least one byte');
+  if (lent) return new Uint8Array(room);
+  return room === bytes.length ? bytes : bytes.subarray(0, room);
 }
 
 function nothingReceived(socket: StreamSocket): string {

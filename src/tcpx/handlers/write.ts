@@ -4,7 +4,7 @@ import { UsageError } from '../../core/errors.ts';
 import type { Op } from '../../core/op.ts';
 import type { Transfer } from '../../net/endpoint.ts';
 import { writeFurtherOp } from '../../net/ops.ts';
-import { type Call, type Outcome, succeeded } from '../call.ts';
+import { type Call, type Outcome, succeeded, unlent } from '../call.ts';
 import { type Begun, isOutcome, type Runtime, timerDeadline } from '../runtime.ts';
 import type { ConnectingSocket, StreamSocket } from '../sockets.ts';
 import { refused } from '../status.ts';
@@ -20,7 +20,8 @@ export function writeOpcode(runtime: Runtime, call: Call): Begun {
     : writeOnceConnectedOp(runtime, call, socket, limit);
 }
 
-function* writeOnceConnectedOp(runtime: Runtime, call: Call, found: ConnectingSocket, limit: Deadline): Op<Outcome> {
+function* writeOnceConnectedOp(runtime: Runtime, given: Call, found: ConnectingSocket, limit: Deadline): Op<Outcome> {
+  const call = unlent(given);
   const socket = yield* establishedOp(runtime, found, call.timer > 0 ? limit : NOW);
   if (socket === null) return refused('EAGAIN', STILL_CONNECTING);
   const begun = writeTo(runtime, call, socket, limit);
@@ -37,7 +38,9 @@ function writeTo(runtime: Runtime, call: Call, socket: StreamSocket, limit: Dead
   // than an empty send buffer can hold goes out in part.
   if (!mayWait && !endpoint.fits(from.length)) return nothingSent(from);
   const first = endpoint.write(from, !mayWait);
-  return first === from.length ? sent(socket, first) : writeOnOp(socket, from, first, mayWait ? limit : NOW);
+  if (first === from.length) return sent(socket, first);
+  const kept = call.buffer.lent ? from.slice() : from;
+  return writeOnOp(socket, kept, first, mayWait ? limit : NOW);
 }
 
 /** Goes on after a first attempt that was not enough. */
