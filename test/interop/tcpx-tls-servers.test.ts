@@ -28,6 +28,8 @@ const withClientCert = { tls: { ca, ...client } };
 const withUnknownCert = { tls: { ca, ...unknownClient } };
 
 const FATAL_ALERT = -12;
+/** Sending failed, receiving did, or the end came without close_notify: by whichever call Node learns it first. */
+const BROKEN_PIPE: readonly number[] = [-53, -54, -110];
 const CERTIFICATE_VERIFICATION = -348;
 
 const ONLY = {
@@ -153,8 +155,11 @@ async function resume({ party, newParty }: Talker, at: TlsServer, kind: Kind): P
   }
 }
 
-/** A program that only WRITEs: once the server has closed, the alert that it left is what STATUS and text tell. */
-async function refusedWrites({ party }: Talker, at: TlsServer): Promise<string> {
+/**
+ * A program that only WRITEs: once the server has closed, the alert that it left is what STATUS and text tell. node:tls
+ * cannot look for one behind a broken pipe that it meets first.
+ */
+async function refusedWrites({ engine, party }: Talker, at: TlsServer, alert: RegExp): Promise<void> {
   const line = await party.connect(at.port, 'tls');
   const end = performance.now() + POLL.timeout;
   const failure = await failureOf(
@@ -165,8 +170,10 @@ async function refusedWrites({ party }: Talker, at: TlsServer): Promise<string> 
       }
     })(),
   );
-  expect(failure).toMatchObject({ status: FATAL_ALERT, sockport: -1 });
-  return failure.text;
+  expect(failure.sockport).toBe(-1);
+  if (engine === 'node' && BROKEN_PIPE.includes(failure.status)) return;
+  expect(failure.status).toBe(FATAL_ALERT);
+  expect(failure.text).toMatch(alert);
 }
 
 /** Without the certificate that the server demands: in TLS 1.3 the client learns it after its own handshake. */
@@ -260,9 +267,9 @@ interop(`client of ${withVersion('gnutls-serv')}`, ['gnutls-serv'], () => {
       });
 
       if (version === '1.3') {
-        inColumns('of an issuer that the server does not trust, met by WRITE', withUnknownCert, async (talker) => {
-          expect(await refusedWrites(talker, at())).toMatch(/alert 49 \(access_denied\)$/);
-        });
+        inColumns('of an issuer that the server does not trust, met by WRITE', withUnknownCert, (talker) =>
+          refusedWrites(talker, at(), /alert 49 \(access_denied\)$/),
+        );
       }
     });
   }
