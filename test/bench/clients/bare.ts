@@ -3,7 +3,16 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
-import { cpuMilliseconds, MEBIBYTE, MESSAGE, medianBatchAsync, nanoseconds, order, report } from './figures.ts';
+import {
+  cpuMilliseconds,
+  MEBIBYTE,
+  MESSAGE,
+  medianBatchAsync,
+  nanoseconds,
+  order,
+  report,
+  WARMUP_PARTS,
+} from './figures.ts';
 
 const given = order();
 const { work, port, warmup, amount } = given;
@@ -66,7 +75,7 @@ async function download(): Promise<void> {
     socket.write(Buffer.alloc(mebibytes));
     await all;
   };
-  await take(warmup);
+  for (let part = 0; part < WARMUP_PARTS; part += 1) await take(warmup / WARMUP_PARTS);
   const begun = nanoseconds();
   const used = cpuMilliseconds();
   await take(amount);

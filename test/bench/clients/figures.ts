@@ -22,6 +22,8 @@ export interface Order {
 export const MESSAGE = 64;
 export const MEBIBYTE: number = 1024 * 1024;
 export const ROOM = 65_536;
+/** A download warms up in parts: what is called for the second time only when it counts is compiled then. */
+export const WARMUP_PARTS = 16;
 
 export function order(): Order {
   return JSON.parse(process.argv[2] ?? '{}') as Order;

@@ -20,6 +20,7 @@ import {
   order,
   ROOM,
   report,
+  WARMUP_PARTS,
 } from './figures.ts';
 
 type NumberVariable = ReturnType<typeof F>;
@@ -114,7 +115,7 @@ function download(): void {
       if (status.value <= 0) expect(1);
     }
   };
-  take(warmup);
+  for (let part = 0; part < WARMUP_PARTS; part += 1) take(warmup / WARMUP_PARTS);
   const begun = nanoseconds();
   const used = cpuMilliseconds();
   take(amount);
