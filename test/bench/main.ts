@@ -17,7 +17,7 @@ import { download, handshakes } from './rows/bulk.ts';
 import { checkIdle, checkSet } from './rows/check.ts';
 import { connections } from './rows/connections.ts';
 import { echoNative, echoNativeTls, echoNode, echoNodeTls, echoStated, tracing } from './rows/echo.ts';
-import { mailAttachment, mailSession, mailSessionTls } from './rows/mail.ts';
+import { mailAttachment, mailCold, mailSession, mailSessionTls } from './rows/mail.ts';
 import { startUp } from './rows/start-up.ts';
 import { starttlsRow } from './rows/starttls.ts';
 
@@ -37,6 +37,7 @@ const ROWS: readonly Row[] = [
   mailSession,
   mailSessionTls,
   mailAttachment,
+  mailCold,
   starttlsRow,
 ];
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   alternate,
   type Bench,
@@ -16,6 +17,7 @@ import {
   withServer,
 } from '../harness.ts';
 import { against, type Line, perSecond, type Row } from '../row.ts';
+import { timed } from './start-up.ts';
 
 /** Enough for the compiler threads of a Node process to come to rest. */
 const WARMUP = 12_000;
@@ -128,5 +130,60 @@ export const mailAttachment: Row = {
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
+  },
+};
+
+/** Programs that send one mail; those that are not installed are left out, and said so. */
+function coldContenders(port: number): readonly { readonly name: string; readonly contender: Contender }[] {
+  const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+  const addresses = ['--from', 'me@example.com', '--to', 'ann@example.com'];
+  const command = here('../../../src/cli/main.js');
+  const ours = [
+    'mail',
+    '--server',
+    `127.0.0.1:${port}`,
+    '--no-tls',
+    ...addresses,
+    '--subject',
+    'cold',
+    '--text',
+    'Hello',
+  ];
+  const msmtp = `printf 'Subject: cold\\n\\nHello\\n' | msmtp --host=127.0.0.1 --port=${port} --from=me@example.com ann@example.com`;
+  const all = [
+    { name: 'tcpx mail', contender: { command: [process.execPath, command, ...ours] } },
+    { name: 'node -e 0', contender: { command: [process.execPath, '-e', '0'] } },
+    { name: 'nodemailer', contender: { command: [process.execPath, here('../clients/mail-once.js'), String(port)] } },
+    { name: 'swaks', contender: { command: ['swaks', '--server', `127.0.0.1:${port}`, ...addresses] } },
+    { name: 'msmtp', contender: { command: ['sh', '-c', msmtp] } },
+  ];
+  return all.filter(({ name }) => {
+    const isHere = name.includes(' ') || name === 'nodemailer' || spawnSync('which', [name]).status === 0;
+    if (!isHere) console.error(`SKIPPED mail-cold against ${name}: it is not installed`);
+    return isHere;
+  });
+}
+
+/** One message from a process that has just been started: most of it is starting. */
+export const mailCold: Row = {
+  name: 'mail-cold',
+  needs: ['taskset', 'gnutls'],
+  async run(bench) {
+    return await withServer(bench, 'two cores', 'smtp-server', ['plain'], async (port) => {
+      const contenders = coldContenders(port);
+      const samples = await alternate(
+        bench,
+        contenders.map(({ contender }) => contender),
+        ['ms'],
+        timed,
+      );
+      const unit = (ms: number) => `${ms.toFixed(0)} ms`;
+      const goals: Readonly<Record<string, Line['goal']>> = { 'node -e 0': { most: 1.8 }, nodemailer: { most: 0.5 } };
+      return contenders.flatMap(({ name }, index) => {
+        if (index === 0) return [];
+        const work = 'one message from a cold process';
+        return [against(samples, index, 'ms', unit, { work, cores: 'core 0', name, goal: goals[name] ?? null })];
+      });
+    });
   },
 };

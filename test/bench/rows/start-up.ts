@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { alternate, type Contender, type Figures } from '../harness.ts';
 import { against, type Row } from '../row.ts';
 
-async function timed({ command }: Contender): Promise<Figures> {
+/** How long a command takes from its start to its end, in ms. */
+export async function timed({ command }: Contender): Promise<Figures> {
   const begun = performance.now();
   const child = spawn('taskset', ['-c', '0', ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
   const [code] = await once(child, 'exit');
