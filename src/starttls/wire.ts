@@ -352,7 +352,8 @@ export class Wire {
 
   /** Receives once. False at the end of the stream, and when there is nothing and `until` is NOW. */
   *#moreOp(until: Deadline = this.#limit, most?: number): Op<boolean> {
-    const received = yield* this.#receiveOp(until, most);
+    // A peer that never stops talking would never be waited for.
+    const received = until !== NOW && this.until.expired ? 'timeout' : yield* this.#receiveOp(until, most);
     if (received !== 'timeout' || until === NOW) return received === 'more';
     throw new DialogueError('timeout', `the ${this.#peer} did not answer in time`);
   }

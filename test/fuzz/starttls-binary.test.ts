@@ -240,7 +240,7 @@ describe.each(Object.entries(FIXTURES))('%s', (name, fixtures) => {
       if (direct) runSync(channel.upgradeOp('client'), sleeper);
       const exchanges: Exchange[] = [];
       const observer = (exchange: Exchange) => exchanges.push(exchange);
-      const wire = new Wire(channel, { until: Deadline.after(10_000), injected, observer });
+      const wire = new Wire(channel, { until: Deadline.after(60_000), injected, observer });
       let most = 0;
       channel.watch = () => {
         most = Math.max(most, wire.unread);
@@ -280,7 +280,7 @@ describe.each(Object.entries(FIXTURES))('%s', (name, fixtures) => {
       if (direct) runSync(channel.upgradeOp('server'), sleeper);
       const exchanges: Exchange[] = [];
       const observer = (exchange: Exchange) => exchanges.push(exchange);
-      const wire = new Wire(channel, { until: Deadline.after(10_000), injected, observer, role: 'server' });
+      const wire = new Wire(channel, { until: Deadline.after(60_000), injected, observer, role: 'server' });
       let most = 0;
       channel.watch = () => {
         most = Math.max(most, wire.unread);

@@ -31,7 +31,7 @@ export function play(dialect: Dialect, text: string | readonly Turn[], options: 
   const channel = new TranscriptChannel(turnsOf(text), { cut, encrypted });
   const exchanges: Exchange[] = [];
   const observer = (exchange: Exchange) => exchanges.push(exchange);
-  const wire = new Wire(channel, { until: Deadline.after(1_000), injected, observer });
+  const wire = new Wire(channel, { until: Deadline.after(30_000), injected, observer });
   return { channel, exchanges, result: runSync(negotiateOp(dialect, wire, parties, rest), sleeper) };
 }
 
@@ -55,7 +55,7 @@ export function playServer(dialect: Dialect, text: string | readonly Turn[], opt
   const channel = new TranscriptChannel(turnsOf(text), { role: 'server', cut, encrypted });
   const exchanges: Exchange[] = [];
   const observer = (exchange: Exchange) => exchanges.push(exchange);
-  const wire = new Wire(channel, { until: Deadline.after(1_000), injected, observer, role: 'server' });
+  const wire = new Wire(channel, { until: Deadline.after(30_000), injected, observer, role: 'server' });
   try {
     const service = runSync(serveOp(dialect, wire, { host: PARTIES.host, attack }), sleeper);
     return { channel, service, exchanges };

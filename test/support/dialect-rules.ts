@@ -129,7 +129,7 @@ export function clientRules(dialect: Dialect, scripts: ClientScripts): void {
         }
       }
       const channel = new Failing(parseTranscript(`${opening}${go}`));
-      const wire = new Wire(channel, { until: Deadline.after(1_000) });
+      const wire = new Wire(channel, { until: Deadline.after(30_000) });
       const result = runSync(negotiateOp(dialect, wire, PARTIES, { policy: 'prefer' }), sleeper);
       expect(result).toMatchObject({ outcome: 'handshake', status: -54, tls: null });
       expect(channel.closed).toBe(true);

@@ -85,7 +85,7 @@ export function clientVectors(dialect: Dialect, vectors: ClientVectors): void {
         }
       }
       const channel = new Failing(parseTranscript(`${opening}${go}`));
-      const wire = new Wire(channel, { until: Deadline.after(1_000) });
+      const wire = new Wire(channel, { until: Deadline.after(30_000) });
       const result = runSync(negotiateOp(dialect, wire, PARTIES, { policy: 'prefer' }), sleeper);
       expect(result).toMatchObject({ outcome: 'handshake', status: -54, tls: null });
       expect(channel.closed).toBe(true);
@@ -116,7 +116,7 @@ export function clientVectors(dialect: Dialect, vectors: ClientVectors): void {
 
     it('says when it leaves what the server expects, and nothing else', () => {
       const channel = new TranscriptChannel(parseTranscript(leave));
-      const wire = new Wire(channel, { until: Deadline.after(1_000) });
+      const wire = new Wire(channel, { until: Deadline.after(30_000) });
       runSync(dialect.client.leaveOp(wire), sleeper);
       expect(channel.next).toBeUndefined();
     });

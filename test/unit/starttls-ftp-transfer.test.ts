@@ -18,7 +18,7 @@ import { parseTranscript, TranscriptChannel } from '../support/transcript.ts';
 /** A wire inside TLS whose server says what stands in the transcript. */
 function wireOf(text: string, encrypted = true): { wire: Wire; channel: TranscriptChannel } {
   const channel = new TranscriptChannel(parseTranscript(text), { encrypted });
-  return { channel, wire: new Wire(channel, { until: Deadline.after(1_000) }) };
+  return { channel, wire: new Wire(channel, { until: Deadline.after(30_000) }) };
 }
 
 /** Connects to a data port whose server says what stands in the transcript; keeps what was asked for. */
@@ -73,7 +73,7 @@ describe('login', () => {
     const seen: Exchange[] = [];
     const text = 'C: USER \\xc3\\xa9⏎\nS: 331 password⏎\nC: PASS x⏎\nS: 230 welcome⏎\n';
     const channel = new TranscriptChannel(parseTranscript(text), { encrypted: true });
-    const wire = new Wire(channel, { until: Deadline.after(1_000), observer: (exchange) => seen.push(exchange) });
+    const wire = new Wire(channel, { until: Deadline.after(30_000), observer: (exchange) => seen.push(exchange) });
     runSync(ftpLoginOp(wire, 'é', 'x'), sleeper);
     const secret = seen.filter((exchange) => exchange.secret).map(({ bytes }) => Buffer.from(bytes).toString());
     expect(secret).toEqual(['PASS x\r\n']);
