@@ -142,8 +142,8 @@ function text(value: string): string {
 }
 
 function encodedWords(value: string): string {
-  const { encodeWords } = require('nodemailer/lib/mime-funcs') as MimeFuncs;
-  return encodeWords(value, 'Q', ENCODED_WORD, true);
+  const { encodeWord } = require('nodemailer/lib/mime-funcs') as MimeFuncs;
+  return encodeWord(value, 'Q', ENCODED_WORD);
 }
 
 function isAscii(value: string): boolean {

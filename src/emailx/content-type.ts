@@ -12,6 +12,8 @@ const PARAMETER = /;\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\[\s\S])*"|[^\s;"]*)/g;
 /** `name`, or a form of it for other character sets (RFC 2231): `name*`, `name*0`, `name*0*`. */
 const NAME = /^name(\*\d*\*?)?$/i;
 const ENCODED_WORD = 52;
+/** Octets of a name in one parameter, so that a line has less than 78. */
+const LONGEST_PIECE = 50;
 
 let library: Library | undefined;
 
@@ -75,9 +77,27 @@ function nameParameter(name: string): string {
   return `name="${encoder().encodeWord(name, 'Q', ENCODED_WORD).replaceAll('?= =?', '?=\r\n =?')}"`;
 }
 
-/** Other characters as RFC 2231 has it. */
+/**
+ * Other characters as RFC 2231 has it, every piece of a long name in its encoded form: some readers trim blanks off a
+ * piece in quotes.
+ */
 function fileNameParameter(name: string): string {
   if (isPlain(name)) return `; filename="${name}"`;
-  const value = encoder().buildHeaderValue({ value: '', params: { filename: name } });
-  return value.replace(/; (?=filename\*)/g, ';\r\n ');
+  const pieces = [''];
+  for (const character of name) {
+    const encoded = percentEncoded(character);
+    if ((pieces.at(-1) ?? '').length + encoded.length > LONGEST_PIECE) pieces.push('');
+    pieces[pieces.length - 1] += encoded;
+  }
+  const [first = '', ...more] = pieces;
+  if (more.length === 0) return `;\r\n filename*=utf-8''${first}`;
+  return pieces.map((piece, index) => `;\r\n filename*${index}*=${index === 0 ? "utf-8''" : ''}${piece}`).join('');
+}
+
+/** Half of a surrogate pair becomes the replacement character, as in all of UTF-8. */
+function percentEncoded(character: string): string {
+  if (/^[A-Za-z0-9!#$&+^_`{}~.|-]$/.test(character)) return character;
+  return [...Buffer.from(character, 'utf8')]
+    .map((octet) => `%${octet.toString(16).toUpperCase().padStart(2, '0')}`)
+    .join('');
 }

@@ -235,31 +235,51 @@ behaviour({ ids: ['MAIL-TIMEOUT'], title: 'silence at every stage is 72', option
   }
 });
 
-behaviour({ ids: ['MAIL-BROKEN'], title: 'a connection that ends at any stage is negative' }, async (bench) => {
-  for (const [stage, steps, delivery] of STAGES) {
-    for (const close of ['fin', 'rst'] as const) {
-      const peer = await smtpServer(steps, { close });
+/** In clear and inside TLS: how the connection begins, and the flags for it. */
+const BEGINNINGS: readonly (readonly [readonly Step[], number])[] = [
+  [[], EMF_LEAVEOPEN],
+  [[{ startTls: {} }], EMF_LEAVEOPEN + EMF_TLS],
+];
+
+const ENDS = STAGES.flatMap(([stage, steps, delivery]) =>
+  BEGINNINGS.flatMap(([beginning, opflags]) =>
+    (['fin', 'rst', ...(opflags === EMF_LEAVEOPEN ? [] : (['no-close-notify'] as const))] as const).map(
+      (close) => [stage, [...beginning, ...steps, { close }], opflags, delivery, close] as const,
+    ),
+  ),
+);
+
+behaviour(
+  { ids: ['MAIL-BROKEN'], title: 'a connection that ends at any stage is negative', options },
+  async (bench) => {
+    for (const [stage, steps, opflags, delivery, close] of ENDS) {
+      const peer = await smtpServer(steps);
       const socket = F();
-      const { status, errmsg } = await mail(bench, { opflags: EMF_LEAVEOPEN, server: peer.server, socket });
+      const { status, errmsg } = await mail(bench, { opflags, server: peer.server, socket });
       expect(status, `${stage} ${close}`).toBeLessThan(0);
       expect(errmsg, `${stage} ${close}`).toContain(FATE[delivery]);
       expect(socket.value).toBe(-1);
       await peer.outcome();
     }
-  }
-});
+  },
+);
 
-behaviour({ ids: ['MAIL-SMTP-CODE', 'MAIL-NO-SOCKET'], title: '421 at any stage ends the session' }, async (bench) => {
-  for (const [stage, steps] of STAGES) {
-    if (stage === 'half a greeting') continue;
-    const peer = await smtpServer(steps, { send: '421 4.3.2 going down\r\n' }, { close: 'fin' });
-    const socket = F();
-    const result = await mail(bench, { opflags: EMF_LEAVEOPEN, server: peer.server, socket });
-    expect(result, stage).toEqual({ status: 421, errmsg: '4.3.2 going down' });
-    expect(socket.value).toBe(-1);
-    expect((await mail(bench, { opflags: EMF_ALREADYOPEN, socket })).status).toBe(EMS_NOSOCKET);
-  }
-});
+behaviour(
+  { ids: ['MAIL-SMTP-CODE', 'MAIL-NO-SOCKET'], title: '421 at any stage ends the session', options },
+  async (bench) => {
+    for (const [beginning, opflags] of BEGINNINGS) {
+      for (const [stage, steps] of STAGES) {
+        if (stage === 'half a greeting') continue;
+        const peer = await smtpServer(beginning, steps, { send: '421 4.3.2 going down\r\n' }, { close: 'fin' });
+        const socket = F();
+        const result = await mail(bench, { opflags, server: peer.server, socket });
+        expect(result, stage).toEqual({ status: 421, errmsg: '4.3.2 going down' });
+        expect(socket.value).toBe(-1);
+        expect((await mail(bench, { opflags: EMF_ALREADYOPEN, socket })).status).toBe(EMS_NOSOCKET);
+      }
+    }
+  },
+);
 
 behaviour({ ids: ['MAIL-SEND'], title: 'replies may come byte by byte' }, async (bench) => {
   const peer = await smtpServer(

@@ -254,6 +254,13 @@ describe('the fields of an attachment', () => {
     },
   );
 
+  it('encode every piece of a long name, as some readers trim blanks in quotes', () => {
+    expect(fields('', `${'ä'.repeat(8)} b "c"`)).toMatch(
+      /;\n filename\*0\*=utf-8''(?:%C3%A4){8};\n filename\*1\*=%20b%20%22c%22$/,
+    );
+    expect(fields('', 'ä b')).toMatch(/;\n filename\*=utf-8''%C3%A4%20b$/);
+  });
+
   it.each(['a/b\rc', 'a/b\nX: 1', 'a/b\r\nX: 1', 'a/b\0'])('refuse %j', (contentType) => {
     expect(refusal(() => fields(contentType))).toMatch(/^80 attachment 1: the Content-Type 'a\/b/);
   });
