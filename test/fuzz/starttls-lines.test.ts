@@ -7,6 +7,7 @@ import { Deadline } from '../../src/core/deadline.ts';
 import type { Op } from '../../src/core/op.ts';
 import { runSync, sleeper } from '../../src/core/run.ts';
 import { type Channel, ChannelError, type Role } from '../../src/starttls/channel.ts';
+import type { Attack } from '../../src/starttls/dialect.ts';
 import { DIALECTS } from '../../src/starttls/dialects.ts';
 import { ftpRetrieveOp } from '../../src/starttls/ftp-transfer.ts';
 import { negotiateOp } from '../../src/starttls/negotiate.ts';
@@ -84,8 +85,17 @@ class Babbling implements Channel {
   }
 }
 
+const SMTP = [
+  'EHLO x\r\nAUTH PLAIN AGEAYg==\r\nMAIL FROM:<x>\r\nRCPT TO:<y>\r\nDATA\r\n..x\r\n.\r\nSTARTTLS\r\n',
+  'EHLO c\r\nAUTH LOGIN\r\nYQ==\r\nYg==\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\ntext\r\n.\r\nRSET\r\nQUIT\r\n',
+] as const;
+const LMTP = [SMTP[0].replace('EHLO', 'LHLO'), SMTP[1].replace('EHLO', 'LHLO')] as const;
+
 /** What an honest client says in clear and inside TLS. The server's half is in the fixtures. */
 const CLIENTS: Readonly<Record<string, readonly [clear: string, secure: string]>> = {
+  smtp: SMTP,
+  submission: SMTP,
+  lmtp: LMTP,
   imap: [
     'a CAPABILITY\r\nb LOGIN {3}\r\nann {1+}\r\nx\r\nc STARTTLS\r\n',
     'd LOGIN "ann" {3+}\r\nabc\r\ne SELECT INBOX\r\n',
@@ -102,11 +112,14 @@ const CLIENTS: Readonly<Record<string, readonly [clear: string, secure: string]>
 
 const LINES = DIALECTS.filter(({ name }) => Object.hasOwn(CLIENTS, name));
 
+/** Whose server says the same. */
+const SAME: Readonly<Record<string, string>> = { submission: 'smtp', lmtp: 'smtp' };
+
 /** The server's half of a fixture, in clear and inside TLS. */
 function serverText(name: string): readonly [string, string] {
   const halves = ['', ''];
   let half = 0;
-  for (const turn of readTranscript(`${name}-upgrade`)) {
+  for (const turn of readTranscript(`${SAME[name] ?? name}-upgrade`)) {
     if (turn.kind === 'tls') half = 1;
     else if (turn.kind === 'bytes' && turn.from === 'server') halves[half] += turn.bytes.toString('latin1');
   }
@@ -186,13 +199,14 @@ describe.each(LINES.map((dialect) => [dialect.name, dialect] as const))('%s', (n
   });
 
   it('as a server', () => {
+    const attack = fc.constantFrom<Attack | null>(null, null, ...dialect.server.attacks);
     let upgraded = 0;
     run(
-      fc.property(babble(CLIENTS[name] ?? ['', ''], true), injection, (channel, injected) => {
+      fc.property(babble(CLIENTS[name] ?? ['', ''], true), injection, attack, (channel, injected, attack) => {
         const wire = new Wire(channel, { until: Deadline.after(60_000), injected, role: 'server' });
         channel.wire = wire;
         try {
-          runSync(serveOp(dialect, wire, { host: 'mx.example' }), sleeper);
+          runSync(serveOp(dialect, wire, { host: 'mx.example', attack }), sleeper);
         } catch (error) {
           if (!(error instanceof DialogueError || error instanceof ChannelError)) throw error;
         }
