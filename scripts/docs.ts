@@ -5,7 +5,10 @@ import { EMAILX_ASSUMPTIONS } from '../src/emailx/assumptions.ts';
 import { DIRECTIVES } from '../src/emailx/config-file.ts';
 import { LOG_LEVELS } from '../src/emailx/log.ts';
 import { REFUSALS, STATUSES } from '../src/emailx/statuses.ts';
+import { ATTACK_NAMES, ATTACKS, attacksOf } from '../src/starttls/attacks.ts';
+import type { Attack } from '../src/starttls/dialect.ts';
 import { DIALECTS } from '../src/starttls/dialects.ts';
+import { SCHEMES } from '../src/starttls/target.ts';
 import { VERDICTS } from '../src/starttls/verdict.ts';
 import { ASSUMPTIONS, OPCODES } from '../src/tcpx/index.ts';
 import { DIVERGENCES, type Divergence } from '../test/support/divergences.ts';
@@ -99,10 +102,35 @@ function verdictTable(): string {
   );
 }
 
+/** A row for each deception of `tcpx starttls --serve`. */
+function attackTable(): string {
+  return table(
+    ['`--attack`', 'the server', 'a client that sees through it', 'protocols'],
+    ATTACK_NAMES.map((name) => {
+      const { server, client } = ATTACKS[name];
+      return [`\`${name}\``, server, client, attackedProtocols(name)];
+    }),
+  );
+}
+
+/** Those that an attack can be played in; those that it cannot be played in, where these are fewer. */
+function attackedProtocols(attack: Attack): string {
+  const upgrades = SCHEMES.filter(({ mode }) => mode === 'upgrade');
+  const names = (played: boolean) =>
+    upgrades
+      .filter(({ dialect, mode }) => attacksOf(dialect, mode).includes(attack) === played)
+      .map(({ scheme }) => `\`${scheme}\``);
+  const others = names(false);
+  if (others.length === upgrades.length) return 'TLS from the first byte';
+  if (others.length === 0) return 'all';
+  return others.length < upgrades.length / 2 ? `all but ${others.join(', ')}` : names(true).join(', ');
+}
+
 const SECTIONS: Readonly<Record<string, () => string>> = {
   opcodes: opcodeTable,
   dialects: dialectTable,
   verdicts: verdictTable,
+  attacks: attackTable,
   assumptions: () => assumptionTable('assume.', ASSUMPTIONS),
   emailxDirectives: directiveTable,
   emailxStatuses: emailxStatusTable,

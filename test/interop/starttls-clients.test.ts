@@ -188,14 +188,15 @@ const S_CLIENT = [
 ];
 
 interop('openssl s_client', ['openssl'], () => {
-  const client =
-    (protocol: string): ClientOf =>
+  const plain =
+    (...more: readonly string[]): ClientOf =>
     (port) => {
       const verify = ['-CAfile', pki.ca, '-verify_return_error', '-verify_hostname', 'localhost'];
-      const name = protocol.startsWith('xmpp') ? ['-xmpphost', 'localhost'] : [];
-      const args = ['s_client', '-connect', `127.0.0.1:${port}`, '-starttls', protocol, ...name, ...verify];
-      return { command: 'openssl', args, input: '' };
+      return { command: 'openssl', args: ['s_client', '-connect', `127.0.0.1:${port}`, ...more, ...verify], input: '' };
     };
+  const client = (protocol: string): ClientOf =>
+    plain('-starttls', protocol, ...(protocol.startsWith('xmpp') ? ['-xmpphost', 'localhost'] : []));
+  served('tls', 'tls', plain(), /Verification: OK/);
 
   it('has no other names', async () => {
     const { output } = await runProcess({ command: 'openssl', args: ['s_client', '-starttls', 'what'] });
@@ -229,12 +230,15 @@ interop('openssl s_client', ['openssl'], () => {
 });
 
 interop('gnutls-cli', ['gnutls-cli'], () => {
-  const client =
-    (name: string): ClientOf =>
-    (port) => {
-      const args = [`--port=${port}`, `--x509cafile=${pki.ca}`, `--starttls-proto=${name}`, 'localhost'];
-      return { command: 'gnutls-cli', args, input: '' };
-    };
+  const plain =
+    (...more: readonly string[]): ClientOf =>
+    (port) => ({
+      command: 'gnutls-cli',
+      args: [`--port=${port}`, `--x509cafile=${pki.ca}`, ...more, 'localhost'],
+      input: '',
+    });
+  const client = (name: string): ClientOf => plain(`--starttls-proto=${name}`);
+  served('tls', 'tls', plain(), /Handshake was completed/);
   const names = ['smtp', 'submission', 'lmtp', 'imap', 'pop3', 'nntp', 'sieve', 'ftp', 'ldap', 'xmpp', 'postgres'];
   for (const name of names) served(name, name, client(name), /Handshake was completed/);
 

@@ -34,6 +34,7 @@ const lineServers = (...programs: readonly Named[]) => proofs('starttls-lines-se
 const lineClients = (...programs: readonly Named[]) => proofs('starttls-lines-clients', ...programs);
 const binaryServers = (...programs: readonly Named[]) => proofs('starttls-binary-servers', ...programs);
 const binaryClients = (...programs: readonly Named[]) => proofs('starttls-binary-clients', ...programs);
+const clients = (...programs: readonly Named[]) => proofs('starttls-clients', ...programs);
 const command = (...programs: readonly Named[]) => proofs('starttls-command', ...programs);
 
 const S_CLIENT = 'openssl s_client';
@@ -42,9 +43,9 @@ const POSTFIX = ['Postfix', 'postfix'] as const;
 const DOVECOT = ['Dovecot', 'dovecot'] as const;
 
 export const COVERAGE: Readonly<Record<string, DialectCoverage>> = {
-  smtp: { client: command(POSTFIX), server: [] },
-  submission: { client: command(POSTFIX), server: [] },
-  lmtp: { client: command(DOVECOT), server: [] },
+  smtp: { client: command(POSTFIX), server: clients(S_CLIENT, GNUTLS_CLI, 'curl', 'swaks') },
+  submission: { client: command(POSTFIX), server: clients(GNUTLS_CLI, 'curl', 'swaks') },
+  lmtp: { client: command(DOVECOT), server: clients(S_CLIENT, GNUTLS_CLI, 'swaks') },
   imap: { client: lineServers(DOVECOT), server: lineClients(S_CLIENT, GNUTLS_CLI, 'curl') },
   pop3: { client: lineServers(DOVECOT), server: lineClients(S_CLIENT, GNUTLS_CLI, 'curl') },
   sieve: { client: lineServers(DOVECOT), server: lineClients(S_CLIENT, GNUTLS_CLI) },
@@ -61,6 +62,6 @@ export const COVERAGE: Readonly<Record<string, DialectCoverage>> = {
   telnet: { client: binaryServers('C-Kermit'), server: binaryClients(S_CLIENT, ['C-Kermit', 'kermit']) },
   tls: {
     client: proofs('starttls-ocsp', ['openssl s_server', 'a stapled OCSP response']),
-    server: [],
+    server: clients(S_CLIENT, GNUTLS_CLI),
   },
 };

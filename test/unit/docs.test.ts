@@ -11,6 +11,7 @@ it('has the tables of the source in the README (npm run docs)', () => {
   expect(text).toContain('<!-- generated: assumptions -->');
   expect(text).toContain('<!-- generated: dialects -->');
   expect(text).toContain('<!-- generated: verdicts -->');
+  expect(text).toContain('<!-- generated: attacks -->');
   expect(text).toContain('<!-- generated: emailxStatuses -->');
   expect(text).toContain('<!-- generated: emailxAssumptions -->');
   expect(withTables(text)).toBe(text);
