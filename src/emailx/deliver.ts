@@ -2,7 +2,7 @@
 import { CancelledError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
 import { DialogueError } from '../starttls/wire.ts';
-import type { Caller, EngineName, TlsInfo } from '../tcpx/index.ts';
+import type { Caller, CallMode, EngineName, TlsInfo } from '../tcpx/index.ts';
 import { type Connection, type ConnectionPlan, connectOp, isPolite, leaveOp } from './connection.ts';
 import { type ConnLock, connLockOp } from './connlock.ts';
 import { EmailxError } from './error.ts';
@@ -56,7 +56,7 @@ export function* deliverOp(
   try {
     if (lockDirectory !== null) lock = yield* connLockOp(lockDirectory, until.atMost(patience));
     connection = yield* connectOp(caller, planOf(settings, course));
-    const sent = yield* sendOp(connection, settings, content, course);
+    const sent = yield* sendOp(connection, settings, content, caller.mode, course);
     yield* leaveOp(connection.wire);
     log?.message({ ...content.envelope, status: 0, text: sent.reply.text });
     return { ...sent, tls: course.tls, engine, messageId: content.messageId };
@@ -103,9 +103,10 @@ function* sendOp(
   { wire, smtp }: Connection,
   { partial, finalPatience, onProgress }: DeliverySettings,
   { message, envelope }: MailContent,
+  mode: CallMode,
   { progress }: Course,
 ): Op<Pick<SentMail, 'accepted' | 'rejected' | 'reply' | 'size' | 'authenticated'>> {
-  const payload = messagePayload(message, smtp);
+  const payload = messagePayload(message, smtp, mode);
   const total = payload.size ?? message.size;
   let octets = 0;
   const sent = (count: number) => {

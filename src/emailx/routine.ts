@@ -306,7 +306,7 @@ class EmailxCall {
     const { envelope } = mail;
     const progress = this.#progress;
     try {
-      const payload = messagePayload(mail.message, session);
+      const payload = messagePayload(mail.message, session, this.#caller.mode);
       const options = { partial: this.#policy.assume.partialDelivery, finalWait: settings.finalWait };
       const { reply, refused } = yield* transactOp(session.wire, session, envelope, payload, options, progress);
       this.#refused = refused.map(({ recipient, code, text }) => `${recipient}: ${code} ${text}`).join('; ');

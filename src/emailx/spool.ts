@@ -54,7 +54,8 @@ export class Spool {
     try {
       for await (const chunk of this.#untilEnd(stream, what, refusal)) {
         length += chunk.length;
-        if (file === null && length <= MOST_IN_MEMORY) chunks.push(chunk);
+        // The stream may use its memory again.
+        if (file === null && length <= MOST_IN_MEMORY) chunks.push(Uint8Array.prototype.slice.call(chunk));
         else {
           if (file === null) {
             file = await this.#file();
@@ -123,7 +124,7 @@ function isOurs(error: unknown): boolean {
 
 function octets(chunk: unknown, what: string): Uint8Array {
   if (typeof chunk === 'string') return Buffer.from(chunk, 'utf8');
-  if (chunk instanceof Uint8Array) return Uint8Array.prototype.slice.call(chunk);
+  if (chunk instanceof Uint8Array) return chunk;
   throw new UsageError(`${what} brings ${typeof chunk}, where text or octets are due`);
 }
 
