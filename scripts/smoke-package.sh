@@ -18,7 +18,9 @@ use() {
   cat >use.mjs <<'PROGRAM'
 import { createServer } from 'node:net';
 import { createJob, engineReports, F, S, xcall } from 'tcpx';
-import { TCPOP_CLOSE, TCPOP_CONNECT, TCPOP_READ, TCPXFLG_BLOCK } from 'tcpx/ashell.def';
+import { EMS_TOOFEW, TCPOP_CLOSE, TCPOP_CONNECT, TCPOP_READ, TCPXFLG_BLOCK } from 'tcpx/ashell.def';
+import { sendMail } from 'tcpx/emailx';
+import { starttls } from 'tcpx/starttls';
 
 const server = createServer((socket) => socket.end('hello'));
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -34,6 +36,12 @@ server.close();
 const refused = F(1);
 xcall('TCPX', TCPOP_CONNECT, status, buffer, refused, TCPXFLG_BLOCK, 5000, '127.0.0.1');
 if (status.value !== -111) throw new Error(`CONNECT to a closed port gave ${status.value}`);
+if (xcall('EMAILX', 0) !== EMS_TOOFEW) throw new Error('EMAILX is not there');
+const unreachable = await starttls({ url: 'smtp://127.0.0.1:1' }).then(() => 'reached', ({ result }) => result.outcome);
+if (unreachable !== 'unreachable') throw new Error(`starttls to a closed port: ${unreachable}`);
+const letter = { server: '127.0.0.1:1', tls: 'never', from: 'a@example.com', to: 'b@example.com', text: 'Hello' };
+const undelivered = await sendMail(letter).then(() => 'sent', ({ delivery }) => delivery);
+if (undelivered !== 'impossible') throw new Error(`sendMail to a closed port: ${undelivered}`);
 console.log(`API: ${job.engine} engine, ${engineReports().map(({ name, available }) => `${name} ${available}`).join(', ')}`);
 PROGRAM
   node use.mjs
@@ -43,6 +51,9 @@ PROGRAM
   report=$(SMTP_HOST=127.0.0.1 SMTP_PORT=1 MAIL_FROM=a@example.com MAIL_TO=b@example.com \
     npx --no-install tcpx exec node_modules/tcpx/examples/smtp-starttls.tcpx 2>&1) && return 1
   [[ $report == *'CONNECT failed, STATUS -111'* ]] || { echo "$report" >&2; return 1; }
+  npx --no-install tcpx mail --dry-run --server 127.0.0.1 --from a@example.com --to b@example.com --text Hello |
+    grep -q '^To: b@example.com' || { echo 'tcpx mail composes nothing' >&2; return 1; }
+  npx --no-install tcpx starttls --check smtp://127.0.0.1:1 && return 1
   npx --no-install tcpx engines
 }
 
