@@ -4,25 +4,35 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { SMTPServer } from 'smtp-server';
+import type { Delivered, ServerOptions } from './mail-server.js';
 
-const { cert, key } = workerData as { cert: string; key: string };
+const { cert, key, account, unknown = [] } = workerData as ServerOptions & { cert: string; key: string };
 
 const server = new SMTPServer({
   cert,
   key,
-  authOptional: true,
-  disabledCommands: ['AUTH'],
+  authOptional: account === undefined,
+  disabledCommands: account === undefined ? ['AUTH'] : [],
   banner: 'embedded test server',
-  onData(stream, session, callback) {
+  onAuth({ username, password }, _session, done) {
+    const known = username === account?.username && password === account?.password;
+    done(known ? null : new Error('wrong user name or password'), known ? { user: username } : undefined);
+  },
+  onRcptTo({ address }, _session, done) {
+    done(unknown.includes(address) ? new Error(`nobody is called ${address}`) : null);
+  },
+  onData(stream, { envelope: { mailFrom, rcptTo }, secure, user }, callback) {
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('end', () => {
-      const recipients = session.envelope.rcptTo.map(({ address }) => address);
-      parentPort?.postMessage({
+      const delivered: Delivered = {
         message: Buffer.concat(chunks).toString('latin1'),
-        recipients,
-        secure: session.secure,
-      });
+        from: mailFrom === false ? '' : mailFrom.address,
+        recipients: rcptTo.map(({ address }) => address),
+        secure,
+        user: user === undefined ? null : String(user),
+      };
+      parentPort?.postMessage(delivered);
       callback(null, 'accepted');
     });
   },
