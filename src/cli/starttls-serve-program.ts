@@ -32,7 +32,7 @@ export interface ProgramFacts extends ConnectionFacts {
 const PASSED =
   /^(?:PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LANGUAGE|LC_\w+|SystemRoot|ComSpec|PATHEXT|TEMP|TMP|USERPROFILE)$/i;
 
-/** How long a program may take to leave when its client has gone, in ms. */
+/** How long a program may take to leave when its client has gone, and a client when its program has, in ms. */
 const PATIENCE = 2_000;
 
 export function programEnvironment(
@@ -69,6 +69,7 @@ export function programSession(command: string, protocol: string): ServerSession
       const [code, signal] = await closed;
       if (stream.destroyed) return;
       await finished(stream.end(), { readable: false });
+      await drained(stream);
       if (code !== 0) throw new ProgramError(`the program ended with ${code === null ? signal : `status ${code}`}`);
     } finally {
       stream.off('close', end);
@@ -81,6 +82,20 @@ function connect(stream: ChannelDuplex, { stdin, stdout }: ChildProcess): void {
   stdin?.on('error', () => stream.resume());
   if (stdin) stream.pipe(stdin);
   stdout?.pipe(stream, { end: false });
+}
+
+/**
+ * Reads away what the client still sends, until it has closed: closing over unread bytes would reset the connection, and
+ * what the program has said last might be lost.
+ */
+async function drained(stream: ChannelDuplex): Promise<void> {
+  if (stream.readableEnded) return;
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), PATIENCE);
+  stream.unpipe().resume();
+  // Whatever ends it, it is over.
+  await finished(stream, { writable: false, signal: late.signal }).catch(() => {});
+  clearTimeout(timer);
 }
 
 async function terminate(child: ChildProcess, closed: Promise<unknown>): Promise<void> {

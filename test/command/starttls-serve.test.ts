@@ -220,6 +220,15 @@ describe.concurrent.each(ENGINES)('tcpx starttls --serve on %s', (engine) => {
       expect(ends).toMatchObject([{ outcome: 'upgraded' }, { outcome: 'upgraded' }]);
     });
 
+    it('loses nothing of what a program says that does not listen', async () => {
+      const server = await serve('smtp', on('--exec', 'head -c 8', '--json', '--connections', '1'));
+      const stream = await upgraded(server.port, 'smtp', false);
+      expect(await converse(stream, 'take it '.repeat(1_000_000))).toBe('take it ');
+      await server.finished();
+      const [end] = events(server).filter(({ event }) => event === 'ended');
+      expect(end).toMatchObject({ outcome: 'upgraded', reason: '' });
+    });
+
     it('tells of a program that fails', async () => {
       const server = await serve('smtp', on('--exec', 'echo sorry >&2; exit 3', '--json', '--connections', '1'));
       expect(await converse(await upgraded(server.port, 'smtp', false), '')).toBe('');
@@ -241,7 +250,7 @@ describe.concurrent.each(ENGINES)('tcpx starttls --serve on %s', (engine) => {
       first.on('error', () => {}).resume();
       second.on('error', () => {}).resume();
       await terminated(server);
-      await expect.poll(() => [1, 2].map((number) => existsSync(join(marks, `left-${number}`)))).toEqual([true, true]);
+      expect([1, 2].map((number) => existsSync(join(marks, `left-${number}`)))).toEqual([true, true]);
       const ends = events(server).filter(({ event }) => event === 'ended');
       expect(ends).toMatchObject([{ outcome: 'cancelled' }, { outcome: 'cancelled' }]);
       first.destroy();

@@ -5,7 +5,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
-import { type Attack, type ConnectionEnd, type ServerEvent, type ServerOptions, serveStarttls } from 'tcpx/starttls';
+import {
+  type Attack,
+  type ConnectionEnd,
+  type ServerEvent,
+  type ServerOptions,
+  serveStarttls,
+  starttls,
+} from 'tcpx/starttls';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cleanUpAfterAll, interop, runProcess, tempDir, toolPath } from '../support/peer.ts';
 import { type PkiPaths, writePki } from '../support/pki.ts';
@@ -41,7 +48,7 @@ interface Visit {
 type Engine = NonNullable<ServerOptions['engine']>;
 
 /** Has one client talk to a server of ours, for one connection. */
-async function visit(options: Omit<ServerOptions, 'tls'>, client: ClientOf): Promise<Visit> {
+async function visit(options: Partial<ServerOptions> & { protocol: string }, client: ClientOf): Promise<Visit> {
   const events: ServerEvent[] = [];
   const server = await serveStarttls({
     tls: { ...pki.good },
@@ -178,6 +185,30 @@ interop('curl', ['curl'], () => {
     expect(end).toMatchObject({ outcome: 'clear', tls: null });
     // LOGINDISABLED is honoured.
     expect(inClear).not.toContain('secret');
+  });
+});
+
+interop('openssl req', ['openssl', 'curl'], () => {
+  it('makes the certificate that the command asks for, as the command says', async () => {
+    const main = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/src/cli/main.js');
+    const { output } = await runProcess({ command: process.execPath, args: [main, 'starttls', '--serve', 'imap'] });
+    const script = /^ {2}openssl [\s\S]*?[^\\]$/m.exec(output)?.[0] ?? 'the command is not there';
+    const cwd = tempDir();
+    const made = await runProcess({ command: 'bash', args: ['-c', script], cwd });
+    expect(made.code, made.output).toBe(0);
+    const [cert, key] = [join(cwd, 'cert.pem'), join(cwd, 'key.pem')];
+    for (const engine of ENGINES) {
+      const options = { protocol: 'imap', engine, tls: { cert, key } };
+      const { code, output: said, end } = await visit(options, curl('imap', '', '--cacert', cert));
+      expect(code, said).toBe(0);
+      expect(end).toMatchObject({ outcome: 'upgraded' });
+      const server = await serveStarttls({ ...options, connections: 1 });
+      const client = { host: 'localhost', port: server.port, protocol: 'imap', engine, tls: { ca: cert } };
+      const { result, stream } = await starttls(client);
+      expect(result).toMatchObject({ outcome: 'upgraded', tls: { verify: { result: 'verified' } } });
+      stream.destroy();
+      await server.ended;
+    }
   });
 });
 
@@ -369,7 +400,10 @@ interop('c-kermit', ['kermit'], () => {
 });
 
 // Not everybody who runs these tests has Python, and nothing depends on it.
-describe.skipIf(toolPath('python3') === undefined)('python', () => {
+const hasPython = toolPath('python3') !== undefined;
+if (!hasPython) process.stderr.write('SKIPPED interop "python": python3 not found\n');
+
+describe.skipIf(!hasPython)('python', () => {
   const program = fileURLToPath(new URL('starttls-clients.py', import.meta.url));
   const client =
     (protocol: string): ClientOf =>
