@@ -293,6 +293,29 @@ describe.concurrent('tcpx starttls --serve', () => {
     for (const socket of clients) socket.destroy();
   });
 
+  // On the other engine Node itself closes what it has no descriptor for.
+  it.skipIf(!ENGINES.includes('gnutls') || process.platform !== 'linux')(
+    'rests while it has no descriptors',
+    async () => {
+      const server = await startProcess({
+        command: 'bash',
+        args: [
+          ...['-c', 'ulimit -n 200; exec "$@"', 'bash', process.execPath, main, 'starttls'],
+          ...['--serve', 'smtp', '--engine', 'gnutls', '--json', ...certificate()],
+        ],
+        env: ENVIRONMENT,
+        ready: /"port":\d+/,
+      });
+      const port = Number(/"port":(\d+)/.exec(server.stdout())?.[1]);
+      const sockets = Array.from({ length: 220 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+      await server.waitFor(/"event":"delayed".*Too many open files/);
+      for (const socket of sockets) socket.destroy();
+      const late = connect(port, '127.0.0.1').setEncoding('latin1');
+      expect(await converse(late, 'QUIT\r\n')).toMatch(/^220 .*\r\n221 .*\r\n$/);
+      await terminated(server);
+    },
+  );
+
   it('explains attacks', async () => {
     const { code, stdout } = await tcpx(['--serve', 'imap', '--attack', 'list']);
     expect(code).toBe(0);
