@@ -171,7 +171,9 @@ interop('curl', ['curl'], () => {
     const client = curl('imap', '', '--cacert', pki.otherCa);
     const { code, output, end, inTls } = await visit({ protocol: 'imap', engine }, client);
     expect(code, output).toBe(60);
-    expect(end).toMatchObject({ outcome: 'handshake', tls: null });
+    // The reset with which curl goes may overtake its alert.
+    expect(['handshake', 'closed']).toContain(end.outcome);
+    expect(end.tls).toBeNull();
     expect(inTls).toBe('');
   });
 
@@ -300,7 +302,8 @@ interop('psql', ['psql'], () => {
   onEngines('a certificate of an unknown issuer', async (engine) => {
     const { code, output, end } = await visit({ protocol: 'postgres', engine }, (port) => client(port, pki.otherCa));
     expect(code, output).toBe(2);
-    expect(end).toMatchObject({ outcome: 'handshake', tls: null });
+    expect(['handshake', 'closed']).toContain(end.outcome);
+    expect(end.tls).toBeNull();
   });
 });
 
