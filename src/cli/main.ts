@@ -19,7 +19,7 @@ const SUBCOMMANDS: ReadonlyMap<string, Row> = new Map([
   ['pwcrypt', { summary: 'encrypt a password for the configuration of EMAILX', load: () => import('./pwcrypt.ts') }],
   [
     'starttls',
-    { summary: 'get to TLS in any protocol: show, check, compare, talk', load: () => import('./starttls.ts') },
+    { summary: 'get to TLS in any protocol: show, check, compare, talk, serve', load: () => import('./starttls.ts') },
   ],
   ['engines', { summary: 'show which engines are available here', load: () => import('./engines.ts') }],
 ]);

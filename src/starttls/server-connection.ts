@@ -9,7 +9,6 @@ import type { Caller } from '../tcpx/index.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { ChannelError, type Stray } from './channel.ts';
 import { ChannelDuplex } from './channel-duplex.ts';
-import type { Attack } from './dialect.ts';
 import { channelOutcome } from './negotiate.ts';
 import { type ServeOptions, type ServiceStep, serveOp } from './serve.ts';
 import type { ConnectionEnd, ServerEvent, ServiceOutcome } from './server-events.ts';
@@ -19,9 +18,6 @@ import type { XcallChannel } from './xcall-channel.ts';
 import { XcallDataPorts } from './xcall-data-ports.ts';
 
 type Ending = Pick<ConnectionEnd, 'outcome' | 'reason' | 'status' | 'error'>;
-
-/** Attacks that take place ahead of TLS where that comes first, and are no business of the dialect. */
-const BEFORE_TLS: ReadonlySet<Attack | null> = new Set<Attack>(['early-greeting', 'silence']);
 
 const NOWHERE: Address = { host: '', port: 0 };
 
@@ -90,20 +86,20 @@ export class Connection {
 
   async #serve(): Promise<Ending> {
     const { mode, session } = this.#settings;
-    await runAsync(mode === 'direct' ? this.#directOp() : this.#upgradeOp(), this.#stop.signal);
+    await runAsync(mode === 'direct' ? this.#directOp() : this.#dialogueOp(), this.#stop.signal);
     const tls = this.#tls;
     if (tls !== null && session !== null) await this.#session(session, tls);
     const outcome: ServiceOutcome = tls === null ? 'clear' : mode === 'direct' ? 'direct' : 'upgraded';
     return { outcome, reason: '', status: 0 };
   }
 
-  *#upgradeOp(): Op<void> {
+  *#dialogueOp(): Op<void> {
     yield* serveOp(this.#settings.dialect, this.#wire, this.#serveOptions());
   }
 
   *#directOp(): Op<void> {
     const { dialect, attack, name, session } = this.#settings;
-    if (attack === 'silence') return yield* this.#upgradeOp();
+    if (attack === 'silence') return yield* this.#dialogueOp();
     if (attack === 'early-greeting') {
       yield* dialect.server.greetOp(this.#wire, {
         host: name,
@@ -116,14 +112,14 @@ export class Connection {
     }
     this.#begun(yield* this.#channel.upgradeOp('server', this.#until));
     this.#wire = this.#newWire();
-    if (session === null) yield* this.#upgradeOp();
+    if (session === null) yield* this.#dialogueOp();
   }
 
   #serveOptions(): ServeOptions {
-    const { name: host, attack, drip, session, mode } = this.#settings;
+    const { name: host, attack, drip, session } = this.#settings;
     return {
       host,
-      attack: mode === 'direct' && this.#tls !== null && BEFORE_TLS.has(attack) ? null : attack,
+      attack,
       drip,
       ports: new XcallDataPorts(this.#caller, this.#channel.socket),
       handOver: session !== null,
