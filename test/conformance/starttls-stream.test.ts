@@ -59,7 +59,7 @@ async function open(way: Way, port: number, protocol = 'tls'): Promise<StarttlsS
 const CHUNK = 65_536;
 const MOST = 256 * 2 ** 20;
 /** What buffers on the way may hold, and what the collector has not looked at yet. */
-const BOUND = 96 * 2 ** 20;
+const BOUND = 128 * 2 ** 20;
 
 /** Chunks that begin with their number. */
 function* numbered(count: number): Generator<Buffer> {
