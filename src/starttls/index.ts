@@ -29,4 +29,4 @@ export type { ConnectionEnd, ConnectionFacts, ServerEvent, ServiceOutcome } from
 export type { ServerOptions, ServerSession } from './server-options.ts';
 export { NegotiationError, type Starttls, starttls, type Upgraded, type UpgradedSync } from './starttls.ts';
 export { type Mode, SCHEMES, type Scheme } from './target.ts';
-export { DialogueError, type Exchange, type InjectionPolicy } from './wire.ts';
+export { DialogueError, type Exchange, INJECTION_CHANNEL, type Injection, type InjectionPolicy } from './wire.ts';

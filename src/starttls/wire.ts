@@ -2,6 +2,7 @@
  * A dialogue's end of a connection: lines and counted bytes on top of a {@link Channel}, with bounds and deadlines, and
  * the one way to TLS. What was received but not yet read is never carried across an upgrade.
  */
+import { channel } from 'node:diagnostics_channel';
 import { asBuffer } from '../core/bytes.ts';
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { ProtocolError, UsageError } from '../core/errors.ts';
@@ -335,6 +336,7 @@ export class Wire {
       found = { count: found.count + more.count, head: found.head };
       if (found.count > MOST_DROPPED) throw injected(found, this.#peer);
     }
+    publish(found, this.#peer, 'drop');
     const before = this.#dropped;
     this.#dropped = before === null ? found : { count: before.count + found.count, head: before.head };
   }
@@ -386,7 +388,30 @@ export class Wire {
   }
 }
 
+/** What was injected, for whoever watches: it is published when it is refused and when it is dropped. */
+export interface Injection {
+  /** Who sent it. */
+  readonly from: Role;
+  readonly count: number;
+  /** The first of the bytes, in hexadecimal. */
+  readonly sample: string;
+  readonly policy: InjectionPolicy;
+}
+
+/** Where injections are published, whatever becomes of them: a channel of node:diagnostics_channel. */
+export const INJECTION_CHANNEL = 'tcpx:injection';
+
+const injections = channel(INJECTION_CHANNEL);
+
+function publish({ count, head }: Stray, from: Role, policy: InjectionPolicy): void {
+  if (!injections.hasSubscribers) return;
+  const injection: Injection = { from, count, sample: Buffer.from(head).toString('hex'), policy };
+  injections.publish(injection);
+}
+
+/** The error of plaintext that is refused. */
 function injected(stray: Stray, peer: Role): DialogueError {
+  publish(stray, peer, 'reject');
   const bytes = stray.count === 1 ? '1 byte' : `${stray.count} bytes`;
   return new DialogueError(
     'injected',
