@@ -1,11 +1,12 @@
 // How sendMail fails: what the error says, and the end of a call by its signal or its timeout, at every stage.
 
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { EMS_BADCFG, EMS_BADRESP, EMS_TIMEOUT } from 'tcpx/ashell.def';
 import { type MailOptions, sendMail } from 'tcpx/emailx';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { behaviour, guardDescriptors } from '../support/conformance.ts';
 import { makePki } from '../support/pki.ts';
 import {
@@ -296,8 +297,12 @@ behaviour(
   },
 );
 
+/** Where streams are kept while this file runs; other tests keep theirs elsewhere. */
+process.env.TMPDIR = mkdtempSync(join(tmpdir(), 'tcpx-kept-'));
+
 /** Directories of streams that were kept. */
 const kept = () => readdirSync(tmpdir()).filter((name) => name.startsWith('tcpx-mail-'));
+afterAll(() => rmSync(tmpdir(), { recursive: true }));
 
 behaviour({ ids: ['LETTER-CONTENT'], title: 'streams, short and long, are sent whole' }, async (bench) => {
   // A call that blocks its thread cannot wait for a stream.
