@@ -137,7 +137,7 @@ behaviour(
       const began = performance.now();
       const auth = { username: 'ann', password: 'opensesame' };
       const error = await failure(bench, { server: peer.server, tls, auth, patience: 1_000 });
-      expect(performance.now() - began).toBeLessThan(1_000);
+      expect(performance.now() - began).toBeLessThan(10_000);
       expect(error).toMatchObject({
         portSpeaks: 'tls',
         refusal: 'tlsExpected',
