@@ -8,10 +8,11 @@ import { UNIQUES } from '../../src/emailx/generated-fields.ts';
 import { withCrlf } from '../../src/emailx/line-ends.ts';
 import { LONGEST_LINE, lineFacts } from '../../src/emailx/line-facts.ts';
 import type { Message } from '../../src/emailx/message.ts';
-import { arriving, attachment, normalised, octets, someOctets, within } from '../support/any-mail.ts';
+import { arriving, attachment, normalised, octets, someOctets } from '../support/any-mail.ts';
 import { messageOf, octetsOf } from '../support/mail-message.ts';
+import { withinTime } from '../support/time-box.ts';
 
-const run = (property: fc.IProperty<unknown[]> | fc.IAsyncProperty<unknown[]>) => within(4_000, property);
+const run = (property: fc.IProperty<unknown[]> | fc.IAsyncProperty<unknown[]>) => withinTime(4_000, property);
 
 const parts = fc.record({
   body: someOctets,

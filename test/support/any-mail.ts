@@ -63,11 +63,3 @@ export const attachment: fc.Arbitrary<AnyAttachment> = fc.record({ content: some
 export function arriving({ content, encoding: how }: AnyAttachment): Buffer {
   return how === '7bit' || how === '8bit' ? normalised(content) : content;
 }
-
-/** Runs a property for so many ms. */
-export const within = (milliseconds: number, property: fc.IProperty<unknown[]> | fc.IAsyncProperty<unknown[]>) =>
-  fc.assert(property as fc.IAsyncProperty<never>, {
-    numRuns: 100_000,
-    interruptAfterTimeLimit: milliseconds,
-    markInterruptAsFailure: false,
-  });
