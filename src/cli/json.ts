@@ -1,7 +1,7 @@
 /** Reports as JSON, one line each. Bytes are Latin-1 strings: one character, one byte. */
 import { decodeLatin1 } from '../core/bytes.ts';
-import { describeStaple } from '../starttls/ocsp.ts';
 import type { PeerCertificate, TlsInfo } from '../tls/info.ts';
+import { describeStaple } from '../tls/ocsp.ts';
 import type { CallReport, NamedSocket, Report } from './report.ts';
 
 export function renderJson(report: Report): string {

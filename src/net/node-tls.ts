@@ -8,6 +8,7 @@ import { IoError, TlsError } from '../core/errors.ts';
 import { statusOfTlsFailure } from '../tls/codes.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
+import { describeStaple } from '../tls/ocsp.ts';
 import { BesideSessions, type KeptSession, type SessionSource } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import { reasonsOfNodeError } from '../tls/verify.ts';
@@ -264,11 +265,21 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     if (earlier !== undefined) return { result: earlier.result, reasons: earlier.reasons };
     const error =
       this.#role === 'client'
-        ? serverCertificateError(this.stream)
+        ? (serverCertificateError(this.stream) ?? this.#revocation())
         : clientCertificateError(this.stream, this.#settings.clientAuth);
     if (error === null) return { result: 'verified', reasons: [] };
     if (error === undefined) return { result: 'unchecked', reasons: [] };
     return { result: this.#settings.verify === 'full' ? 'failed' : 'unchecked', reasons: reasonsOfNodeError(error) };
+  }
+
+  /** OpenSSL hands over what a server staples, unread: one that says of itself that it is revoked is refused. */
+  #revocation(): string | null {
+    const ocsp = this.#staple();
+    return ocsp !== null && describeStaple(ocsp).status === 'revoked' ? 'CERT_REVOKED' : null;
+  }
+
+  #staple(): TlsInfo['ocsp'] {
+    return this.#stapled === null ? null : { response: new Uint8Array(this.#stapled), checked: false };
   }
 
   #describe(verify: VerifyResult, chain: readonly Uint8Array[]): TlsInfo {
@@ -277,7 +288,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
       engine: 'node',
       role: this.#role,
       ...negotiated(this.stream, this.#role),
-      ocsp: this.#stapled === null ? null : { response: new Uint8Array(this.#stapled), checked: false },
+      ocsp: this.#staple(),
       servername: this.#role === 'server' ? requestedName(this.stream) : sent,
       verify,
       peer: describePeer(chain),

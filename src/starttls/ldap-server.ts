@@ -1,20 +1,18 @@
 /** The server's part of LDAP: a root DSE, StartTLS, and binds that succeed inside TLS only. */
-import type { Op } from '../core/op.ts';
 import {
   type BerValue,
   constructed,
   ENUMERATED,
   INTEGER,
   integer,
-  integerOf,
-  itemsOf,
   OCTET_STRING,
   primitive,
   SEQUENCE,
   SET,
-  textOf,
-} from './ber.ts';
+} from '../core/ber.ts';
+import type { Op } from '../core/op.ts';
 import type { Served, ServerDialogue, Session } from './dialect.ts';
+import { integerOf, itemsOf, textOf } from './ldap-ber.ts';
 import {
   ABANDON_REQUEST,
   BASE_OBJECT,

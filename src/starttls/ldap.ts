@@ -12,23 +12,21 @@
  * connection unasked with a notice, which has the number 0. OpenLDAP answers a search before it counts it as done, so that
  * a StartTLS right behind it may be refused by result 1; it is then asked for again.
  */
-import { type Op, sleepOp } from '../core/op.ts';
 import {
   type BerValue,
   BOOLEAN,
   constructed,
   ENUMERATED,
   integer,
-  integerOf,
-  itemsOf,
   OCTET_STRING,
   primitive,
   SEQUENCE,
   SET,
-  textOf,
-} from './ber.ts';
+} from '../core/ber.ts';
+import { type Op, sleepOp } from '../core/op.ts';
 import { mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Reply } from './dialect.ts';
+import { integerOf, itemsOf, textOf } from './ldap-ber.ts';
 import {
   BASE_OBJECT,
   BIND_REQUEST,

@@ -7,11 +7,10 @@ import type { Op } from '../core/op.ts';
 import { describeChain } from '../tls/certificate.ts';
 import { GNUTLS_E } from '../tls/gnutls-errors.ts';
 import type { RefusedPeer, TlsInfo } from '../tls/info.ts';
-import { VERIFY_REASONS } from '../tls/verify.ts';
+import { describeStaple } from '../tls/ocsp.ts';
 import { ChannelError, type Stray } from './channel.ts';
 import type { Dialect, Opening, Parties, Reply } from './dialect.ts';
 import { isUsable, type Negotiation, type Outcome, type Timings, type UpgradePolicy } from './negotiation.ts';
-import { describeStaple } from './ocsp.ts';
 import { printable } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
@@ -147,7 +146,6 @@ function negotiation(
 }
 
 function* insideOp(dialect: Dialect, wire: Wire, parties: Parties, draft: Draft): Op<Ending> {
-  requireNotRevoked(wire.channel.tls, draft);
   draft.opening = yield* timedOp(wire, draft, 'open', dialect.client.openOp(wire, parties));
   return well('direct');
 }
@@ -177,18 +175,10 @@ function* upgradeOp(
     const ended = new Ended('refused', `the server refuses ${client.trigger}: ${said}`);
     return withoutTls(ended, reply.final === true ? 'require' : policy);
   }
-  requireNotRevoked(yield* timedOp(wire, draft, 'handshake', wire.upgradeOp()), draft);
+  yield* timedOp(wire, draft, 'handshake', wire.upgradeOp());
   if (renew) draft.renewed = yield* timedOp(wire, draft, 'renew', client.renewOp(wire, parties));
   if (draft.renewed === null) draft.timings.renew = null;
   return well('upgraded');
-}
-
-/** node:tls passes on what a server staples, unread: a server that says itself that it is revoked is not verified. */
-function requireNotRevoked(tls: TlsInfo | null, draft: Draft): void {
-  if (tls === null || tls.ocsp === null || tls.verify.result !== 'verified') return;
-  if (describeStaple(tls.ocsp).status !== 'revoked') return;
-  draft.refusedPeer = { reasons: ['revoked'], chain: tls.peer?.chain ?? [] };
-  throw new Ended('unverified', VERIFY_REASONS.revoked);
 }
 
 /** Why the trigger need not be tried; null when it is worth it. */

@@ -1,9 +1,9 @@
 /** What came of an attempt to get from clear text to TLS: one form for all protocols (reference starttls-protocols §7). */
 import type { CertificateFacts } from '../tls/certificate.ts';
 import type { TlsInfo } from '../tls/info.ts';
+import type { StapledStatus } from '../tls/ocsp.ts';
 import type { VerifyReason } from '../tls/verify.ts';
 import type { Reply } from './dialect.ts';
-import type { StapledStatus } from './ocsp.ts';
 
 /**
  * `upgraded`, `direct`: encrypted and, under the policy `full`, verified. `clear`: left in clear, because the policy

@@ -2,7 +2,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { engineReports } from 'tcpx';
+import { createJob, engineReports, F, S } from 'tcpx';
+import { TCPOP_CONNECT, TCPOP_ERRMSG, TCPXFLG_BLOCK, TCPXFLG_TLS } from 'tcpx/ashell.def';
 import { NegotiationError, starttls } from 'tcpx/starttls';
 import { describe, expect, it } from 'vitest';
 import {
@@ -75,6 +76,37 @@ interop('a stapled OCSP response', ['openssl'], () => {
           checked: engine === 'gnutls',
         });
         stream.destroy();
+      });
+    });
+
+    it.each(['sync', 'async'])('that says revoked is refused by CONNECT, %s', async (mode) => {
+      await withStaple('R', async (port, ca) => {
+        const connect = async (verify: 'full' | 'none') => {
+          const job = createJob({ engine, tls: { ca, verify } });
+          const [status, sock, text] = [F(), F(port), S(0)];
+          const args = [
+            'TCPX',
+            TCPOP_CONNECT,
+            status,
+            '',
+            sock,
+            TCPXFLG_BLOCK + TCPXFLG_TLS,
+            10_000,
+            'localhost',
+          ] as const;
+          if (mode === 'sync') job.xcall(...args);
+          else await job.xcall.async(...args);
+          const code = status.value;
+          job.xcall('TCPX', TCPOP_ERRMSG, status, text, 0, TCPXFLG_TLS);
+          job.close();
+          return { status: code, closed: sock.value === -1, text: text.value };
+        };
+        expect(await connect('full')).toEqual({
+          status: -348,
+          closed: true,
+          text: expect.stringContaining('the certificate has been revoked'),
+        });
+        expect(await connect('none')).toMatchObject({ status: 0, closed: false });
       });
     });
 

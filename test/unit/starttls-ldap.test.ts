@@ -8,7 +8,7 @@ import {
   primitive,
   SEQUENCE,
   SET,
-} from '../../src/starttls/ber.ts';
+} from '../../src/core/ber.ts';
 import { LDAP } from '../../src/starttls/ldap.ts';
 import { message } from '../../src/starttls/ldap-message.ts';
 import { hexLine, play, playServer } from '../support/dialect-play.ts';

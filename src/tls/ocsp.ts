@@ -1,7 +1,15 @@
 /** The certificate status that a server staples into its handshake (RFC 6066 §8, RFC 6960), as far as people look at it. */
-import type { StapledResponse } from '../tls/info.ts';
-import { type BerValue, decode, ENUMERATED, integerOf, itemsOf, OCTET_STRING, SEQUENCE } from './ber.ts';
-import { DialogueError } from './wire.ts';
+import {
+  BerError,
+  type BerValue,
+  decode,
+  ENUMERATED,
+  integerOf,
+  itemsOf,
+  OCTET_STRING,
+  SEQUENCE,
+} from '../core/ber.ts';
+import type { StapledResponse } from './info.ts';
 
 export interface StapledStatus {
   /** `unavailable`: the responder had no answer. `unreadable`: this is no OCSP response. */
@@ -30,7 +38,7 @@ export function describeStaple({ response, checked }: StapledResponse): StapledS
   try {
     return { ...statusOf(response), checked };
   } catch (error) {
-    if (!(error instanceof DialogueError)) throw error;
+    if (!(error instanceof BerError)) throw error;
     return { status: 'unreadable', thisUpdate: null, nextUpdate: null, checked };
   }
 }
@@ -48,7 +56,7 @@ function statusOf(response: Uint8Array): Omit<StapledStatus, 'checked'> {
   }
   const [typed] = itemsOf(bytes, EXPLICIT_0, 1, WHAT);
   const [, basic] = itemsOf(typed, SEQUENCE, 2, WHAT);
-  if (basic?.tag !== OCTET_STRING) throw new DialogueError('malformed', `${WHAT} is of a kind that nobody uses`);
+  if (basic?.tag !== OCTET_STRING) throw new BerError(`${WHAT} is of a kind that nobody uses`);
   const [data] = itemsOf(decode(basic.bytes, WHAT), SEQUENCE, 1, WHAT);
   const fields = itemsOf(data, SEQUENCE, 3, WHAT);
   const responder = fields.findIndex(({ tag }) => RESPONDER_TAGS.includes(tag));

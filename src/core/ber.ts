@@ -1,8 +1,11 @@
 /** BER (X.690) as trees of plain values, by asn1js, which is loaded when the first value is read or written. */
 import { createRequire } from 'node:module';
 import type * as asn1jsModule from 'asn1js';
-import { asBuffer } from '../core/bytes.ts';
-import { DialogueError } from './wire.ts';
+import { asBuffer } from './bytes.ts';
+import { ProtocolError } from './errors.ts';
+
+/** The peer sent something that is no BER, or not what it should be. */
+export class BerError extends ProtocolError {}
 
 export interface BerValue {
   /** The identifier octet: class in the upper two bits, then one for constructed, then the number. */
@@ -67,11 +70,11 @@ function blockOf({ tag, items, bytes }: BerValue): asn1jsModule.BaseBlock {
  * One value, and nothing behind it, in memory of its own.
  *
  * @param what the message, for errors
- * @throws DialogueError malformed; for lengths without a number too, which LDAP forbids (RFC 4511 §5.1)
+ * @throws BerError for lengths without a number too, which LDAP forbids (RFC 4511 §5.1)
  */
 export function decode(bytes: Uint8Array, what: string): BerValue {
   const parsed = parse(bytes);
-  if (parsed === null) throw new DialogueError('malformed', `${what} is not valid BER`);
+  if (parsed === null) throw new BerError(`${what} is not valid BER`);
   return plainOf(parsed, what);
 }
 
@@ -89,7 +92,7 @@ function parse(bytes: Uint8Array): asn1jsModule.BaseBlock | null {
 function plainOf(block: asn1jsModule.BaseBlock, what: string): BerValue {
   const { idBlock, lenBlock, valueBlock, valueBeforeDecodeView } = block;
   if (lenBlock.isIndefiniteForm || idBlock.tagNumber >= HIGH_TAG) {
-    throw new DialogueError('malformed', `${what} has a form of BER that is not allowed`);
+    throw new BerError(`${what} has a form of BER that is not allowed`);
   }
   const tag = ((idBlock.tagClass - 1) << 6) | (idBlock.isConstructed ? CONSTRUCTED : 0) | idBlock.tagNumber;
   if (!idBlock.isConstructed) {
@@ -97,31 +100,31 @@ function plainOf(block: asn1jsModule.BaseBlock, what: string): BerValue {
     return { tag, items: [], bytes };
   }
   const items: unknown = 'value' in valueBlock ? valueBlock.value : [];
-  if (!Array.isArray(items)) throw new DialogueError('malformed', `${what} is not valid BER`);
+  if (!Array.isArray(items)) throw new BerError(`${what} is not valid BER`);
   return { tag, items: items.map((item) => plainOf(item, what)), bytes: NO_BYTES };
 }
 
 /**
  * The items of a constructed value that must have this tag, and so many items at least.
  *
- * @throws DialogueError malformed
+ * @throws BerError otherwise
  */
 export function itemsOf(value: BerValue | undefined, tag: number, least: number, what: string): readonly BerValue[] {
   if (value?.tag === tag && value.items.length >= least) return value.items;
-  throw new DialogueError('malformed', `${what} is not what it should be`);
+  throw new BerError(`${what} is not what it should be`);
 }
 
-/** @throws DialogueError malformed when it is another type, negative, or above 2^31-1 */
+/** @throws BerError when it is another type, negative, or above 2^31-1 */
 export function integerOf(value: BerValue | undefined, tag: number, what: string): number {
   if (value?.tag === tag && value.bytes.length >= 1 && value.bytes.length <= 4) {
     const number = value.bytes.readIntBE(0, value.bytes.length);
     if (number >= 0) return number;
   }
-  throw new DialogueError('malformed', `${what} has no valid number`);
+  throw new BerError(`${what} has no valid number`);
 }
 
-/** @throws DialogueError malformed when it is another type */
+/** @throws BerError when it is another type */
 export function textOf(value: BerValue | undefined, tag: number, what: string): string {
   if (value?.tag === tag) return value.bytes.toString('utf8');
-  throw new DialogueError('malformed', `${what} has no valid text`);
+  throw new BerError(`${what} has no valid text`);
 }
