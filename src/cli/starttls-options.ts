@@ -1,6 +1,6 @@
 /** The options of `tcpx starttls`. */
-import { isIP } from 'node:net';
 import { UsageError } from '../core/errors.ts';
+import { isIP } from '../core/ip.ts';
 import { parseTopics, type TraceTopic } from '../core/trace.ts';
 import type { UpgradePolicy } from '../starttls/negotiation.ts';
 import { schemeNamed } from '../starttls/target.ts';

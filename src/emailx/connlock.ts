@@ -11,7 +11,6 @@
  * highest is never removed, so a number is never used twice; a late one who links a number that had been removed
  * finds a higher one and steps back. A process is known by its number and its start, as numbers are used again.
  */
-import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -30,6 +29,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Deadline } from '../core/deadline.ts';
+import { nodeCrypto } from '../core/on-demand.ts';
 import { type Op, resumed } from '../core/op.ts';
 import { reasonOf } from '../core/reason.ts';
 import { EmailxError } from './error.ts';
@@ -123,7 +123,7 @@ function numbersIn(directory: string): number[] {
 }
 
 function take(directory: string, number: number): ConnLock | null {
-  const draft = join(directory, `draft.${randomUUID()}`);
+  const draft = join(directory, `draft.${nodeCrypto().randomUUID()}`);
   // Written before it gets its name, so that nobody sees a lock without its owner.
   const fd = openSync(draft, 'wx');
   let taken = false;

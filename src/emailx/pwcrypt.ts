@@ -10,8 +10,8 @@
  *
  * Who knows the user name can undo it. It keeps a password from the eyes of those who see the file, no more.
  */
-import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
 import { UsageError } from '../core/errors.ts';
+import { nodeCrypto } from '../core/on-demand.ts';
 import { EmailxError } from './error.ts';
 
 const MARK = '$tcpx1$';
@@ -45,9 +45,11 @@ export function sealPassword(password: string, username: string): string {
   if (password.length > LONGEST_PASSWORD) {
     throw new UsageError(`the password is longer than ${LONGEST_PASSWORD} bytes`);
   }
-  const salt = randomBytes(SALT);
-  const nonce = randomBytes(NONCE);
-  const cipher = createCipheriv(CIPHER, keyOf(username, salt), nonce, { authTagLength: TAG }).setAAD(Buffer.from(MARK));
+  const salt = nodeCrypto().randomBytes(SALT);
+  const nonce = nodeCrypto().randomBytes(NONCE);
+  const cipher = nodeCrypto()
+    .createCipheriv(CIPHER, keyOf(username, salt), nonce, { authTagLength: TAG })
+    .setAAD(Buffer.from(MARK));
   const sealed = Buffer.concat([cipher.update(password, 'latin1'), cipher.final()]);
   return MARK + Buffer.concat([salt, nonce, cipher.getAuthTag(), sealed]).toString('base64url');
 }
@@ -92,7 +94,8 @@ function decrypted(text: string, username: string): string {
   }
   const nonce = bytes.subarray(SALT, SALT + NONCE);
   const key = keyOf(username, bytes.subarray(0, SALT));
-  const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG })
+  const decipher = nodeCrypto()
+    .createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG })
     .setAAD(Buffer.from(MARK))
     .setAuthTag(bytes.subarray(SALT + NONCE, SALT + NONCE + TAG));
   try {
@@ -109,7 +112,7 @@ function keyOf(username: string, salt: Uint8Array): Buffer {
   const id = `${Buffer.from(salt).toString('hex')} ${seed.toString('hex')}`;
   const known = keys.get(id);
   if (known !== undefined) return known;
-  const key = scryptSync(seed, salt, KEY, COST);
+  const key = nodeCrypto().scryptSync(seed, salt, KEY, COST);
   const [oldest] = keys.keys();
   if (keys.size >= MOST_KEYS && oldest !== undefined) keys.delete(oldest);
   keys.set(id, key);

@@ -6,7 +6,7 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { nodeCrypto } from '../core/on-demand.ts';
 import { EmailxError } from './error.ts';
 
 /** User name and password, each character one byte. */
@@ -66,7 +66,8 @@ function xoauth2({ username, password }: Credentials): Exchange {
 function cramMd5({ username, password }: Credentials): Exchange {
   return {
     initial: null,
-    answer: (challenge) => latin1(`${username} ${createHmac('md5', latin1(password)).update(challenge).digest('hex')}`),
+    answer: (challenge) =>
+      latin1(`${username} ${nodeCrypto().createHmac('md5', latin1(password)).update(challenge).digest('hex')}`),
     finish: () => {},
   };
 }
@@ -86,7 +87,7 @@ const NONCE_BYTES = 18;
  */
 function scramSha256(
   { username, password }: Credentials,
-  nonce = randomBytes(NONCE_BYTES).toString('base64'),
+  nonce = nodeCrypto().randomBytes(NONCE_BYTES).toString('base64'),
 ): Exchange {
   const name = utf8(username).normalize('NFKC').replaceAll('=', '=3D').replaceAll(',', '=2C');
   const first = `n=${name},r=${nonce}`;
@@ -108,9 +109,15 @@ function scramSha256(
     }
     const last = `c=biws,r=${together}`;
     const message = `${first},${serverFirst},${last}`;
-    const salted = pbkdf2Sync(utf8(password).normalize('NFKC'), Buffer.from(salt, 'base64'), iterations, 32, 'sha256');
+    const salted = nodeCrypto().pbkdf2Sync(
+      utf8(password).normalize('NFKC'),
+      Buffer.from(salt, 'base64'),
+      iterations,
+      32,
+      'sha256',
+    );
     const clientKey = hmac(salted, 'Client Key');
-    const clientSignature = hmac(createHash('sha256').update(clientKey).digest(), message);
+    const clientSignature = hmac(nodeCrypto().createHash('sha256').update(clientKey).digest(), message);
     signature = hmac(hmac(salted, 'Server Key'), message);
     const proof = Buffer.from(clientKey.map((byte, index) => byte ^ (clientSignature[index] ?? 0)));
     return Buffer.from(`${last},p=${proof.toString('base64')}`, 'utf8');
@@ -121,7 +128,7 @@ function scramSha256(
     if (text.startsWith('e='))
       throw refused(`SCRAM-SHA-256: the server gives up: ${JSON.stringify(text.slice(2, 80))}`);
     const given = Buffer.from(/^v=([A-Za-z0-9+/=]+)/.exec(text)?.[1] ?? '', 'base64');
-    if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+    if (given.length !== expected.length || !nodeCrypto().timingSafeEqual(given, expected)) {
       throw refused('SCRAM-SHA-256: the server does not know the password itself: it may be another than it claims');
     }
     proven = true;
@@ -138,7 +145,7 @@ function scramSha256(
 }
 
 function hmac(key: Buffer, text: string): Buffer {
-  return createHmac('sha256', key).update(text, 'utf8').digest();
+  return nodeCrypto().createHmac('sha256', key).update(text, 'utf8').digest();
 }
 
 function refused(message: string): EmailxError {

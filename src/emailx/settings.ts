@@ -2,9 +2,9 @@
  * The settings of one call: its arguments and the configuration file merged, by the rule that a non-blank argument
  * wins (reference emailx §2, §12, §13).
  */
-import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { EMF_ALREADYOPEN, EMF_CLOSEONLY, EMF_OPENONLY, EMF_STARTTLS, EMF_TLS } from '../../ashell.def.ts';
+import { isIP } from '../core/ip.ts';
 import type { EmailxAssumptions } from './assumptions.ts';
 import type { AuthMode, ConfigItems, Security } from './config-file.ts';
 import { EmailxError } from './error.ts';

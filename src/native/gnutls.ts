@@ -6,7 +6,7 @@
  */
 import { EngineError } from '../core/errors.ts';
 import type { Pointer } from './libc.ts';
-import { loadKoffi, openLibrary } from './library.ts';
+import { type Library, loadKoffi, openLibrary } from './library.ts';
 import { announceThread } from './sole-thread.ts';
 
 /** gnutls_datum_t, as an input. */
@@ -16,7 +16,6 @@ export interface Datum {
 }
 
 export interface Gnutls {
-  readonly version: string;
   // gnutls_init(3), gnutls_deinit(3)
   gnutls_init(session: BigUint64Array, flags: number): number;
   gnutls_deinit(session: Pointer): void;
@@ -86,15 +85,36 @@ export interface Gnutls {
   setLogFunction(log: (level: number, text: string) => void): void;
 }
 
+let opened: { readonly library: Library; readonly version: string } | undefined;
 let bound: Gnutls | undefined;
 
 /** The oldest release whose behaviour the tests cover. */
 const OLDEST: readonly [number, number] = [3, 6];
 
 /**
- * The bound functions.
+ * The version of the library, which is opened for that and not bound yet: a program without TLS needs no more.
  *
  * @throws EngineError when koffi or GnuTLS is missing or too old; the message names the Debian package
+ */
+export function gnutlsVersion(): string {
+  opened ??= open();
+  return opened.version;
+}
+
+function open(): { library: Library; version: string } {
+  const library = openLibrary(gnutlsNames(), 'libgnutls30');
+  const version = (library.func('str gnutls_check_version(void *required)')(null) as string | null) ?? '0';
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+    throw new EngineError(`GnuTLS ${version} is too old, ${OLDEST.join('.')} is needed; or use engine 'node'`);
+  }
+  return { library, version };
+}
+
+/**
+ * The bound functions.
+ *
+ * @throws EngineError as {@link gnutlsVersion}
  */
 export function loadGnutls(): Gnutls {
   bound ??= bind();
@@ -103,20 +123,15 @@ export function loadGnutls(): Gnutls {
 
 function bind(): Gnutls {
   const koffi = loadKoffi();
+  opened ??= open();
   announceThread();
-  const library = openLibrary(gnutlsNames(), 'libgnutls30');
+  const { library } = opened;
   const f = (definition: string) => library.func(definition);
   const datum = koffi.struct({ data: 'void *', size: 'uint' });
   const datums = koffi.pointer(datum);
-  const version = (f('str gnutls_check_version(void *required)')(null) as string | null) ?? '0';
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
-    throw new EngineError(`GnuTLS ${version} is too old, ${OLDEST.join('.')} is needed; or use engine 'node'`);
-  }
   const setLog = f('void gnutls_global_set_log_function(void *log)');
   const logType = koffi.pointer(koffi.proto('void (int level, str text)'));
   return {
-    version,
     gnutls_init: f('int gnutls_init(void *session, uint flags)'),
     gnutls_deinit: f('void gnutls_deinit(void *session)'),
     gnutls_priority_init: f('int gnutls_priority_init(void *priority, str text, void *position)'),

@@ -7,8 +7,8 @@
  * needs no mask: an interrupted wait goes on. Signals never arrive in worker threads.
  */
 import { constants } from 'node:os';
-import { isMainThread } from 'node:worker_threads';
 import type { Deadline } from '../core/deadline.ts';
+import { nodeWorkers } from '../core/on-demand.ts';
 import type { Wait, Wake } from '../core/op.ts';
 import { refuseEndless, type Waiter } from '../core/run.ts';
 import { lastErrno, loadLibc, systemError } from './libc.ts';
@@ -47,12 +47,16 @@ function waitMask(): Uint8Array {
 }
 
 /** Undefined while it has to be made anew. */
-let currentMask: Uint8Array | null | undefined = isMainThread ? undefined : null;
+let currentMask: Uint8Array | null | undefined;
 let noticesListeners = false;
 
 /** The mask for a wait; null when no signal can end one. */
 function signalMask(): Uint8Array | null {
   if (currentMask !== undefined) return currentMask;
+  if (!nodeWorkers().isMainThread) {
+    currentMask = null;
+    return currentMask;
+  }
   // Counting listeners before every wait would cost as much as its system call: changes are noticed instead.
   if (!noticesListeners) {
     const forget = () => {

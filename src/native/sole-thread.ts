@@ -5,7 +5,7 @@
  * thread that gets the exclusive lock knows that there is none, and one that begins meanwhile waits until it lets go.
  */
 import { openSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
+import { nodeWorkers } from '../core/on-demand.ts';
 import { lastErrno, loadLibc, systemError } from './libc.ts';
 
 const LOCK_SH = 1;
@@ -32,7 +32,7 @@ function ownDescriptor(): number | null {
 
 /** Makes a worker thread known, before its first call into GnuTLS. Waits while {@link asSoleThread} runs a call. */
 export function announceThread(): void {
-  if (isMainThread) return;
+  if (nodeWorkers().isMainThread) return;
   const fd = ownDescriptor();
   if (fd === null) return;
   const libc = loadLibc();
@@ -44,7 +44,7 @@ export function announceThread(): void {
  * Returns null, and does nothing, otherwise.
  */
 export function asSoleThread<T>(call: () => T): { readonly result: T } | null {
-  if (!isMainThread) return null;
+  if (!nodeWorkers().isMainThread) return null;
   const fd = ownDescriptor();
   const libc = loadLibc();
   if (fd === null || libc.flock(fd, LOCK_EX + LOCK_NB) < 0) return null;

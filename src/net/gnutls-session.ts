@@ -2,8 +2,8 @@
  * A GnuTLS session from its making to its end: what it is told before the handshake, what it can tell afterwards, and
  * what is kept of it for a resumption. Records are the endpoint's (native-tls.ts).
  */
-import { isIP } from 'node:net';
 import { TlsError } from '../core/errors.ts';
+import { isIP } from '../core/ip.ts';
 import {
   GNUTLS_CERT_REQUEST,
   GNUTLS_CERT_REQUIRE,

@@ -1,8 +1,8 @@
 /** Name resolution: the one blocking call that sockets need. */
 import { lookup } from 'node:dns';
-import { isIP } from 'node:net';
 import type { Deadline } from '../core/deadline.ts';
 import { IoError } from '../core/errors.ts';
+import { isIP } from '../core/ip.ts';
 import { type BlockingCall, type Op, offloadOp, type Wake } from '../core/op.ts';
 import type { ResolvedAddress, SyncLookup } from '../native/resolve.ts';
 import type { PlainEndpoint } from './endpoint.ts';

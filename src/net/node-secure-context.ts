@@ -2,10 +2,10 @@
  * Secure contexts of the Node engine: one per TLS policy, role and priority string. A server's context also holds the
  * key of its session tickets, so it has to be shared for sessions to be resumed.
  */
-import { constants, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import tls from 'node:tls';
+import type tls from 'node:tls';
 import { UsageError } from '../core/errors.ts';
+import { nodeCrypto, nodeTls } from '../core/on-demand.ts';
 import { translatePriority } from '../tls/priority.ts';
 import { DEFAULT_PRIORITY, requireOwnCertificate, type TlsSettings } from '../tls/settings.ts';
 
@@ -26,7 +26,7 @@ function systemTrust(): string | string[] {
 }
 
 function readSystemTrust(): string | string[] {
-  const { getCACertificates } = tls as { getCACertificates?: (kind: 'system') => string[] };
+  const { getCACertificates } = nodeTls() as { getCACertificates?: (kind: 'system') => string[] };
   const listed = getCACertificates?.('system') ?? [];
   if (listed.length > 0) return listed;
   for (const bundle of SYSTEM_BUNDLES) {
@@ -36,7 +36,7 @@ function readSystemTrust(): string | string[] {
       // The next place.
     }
   }
-  return [...tls.rootCertificates];
+  return [...nodeTls().rootCertificates];
 }
 
 const contexts = new WeakMap<TlsSettings, Map<string, tls.SecureContext>>();
@@ -60,9 +60,6 @@ export function secureContextOf(settings: TlsSettings, role: 'client' | 'server'
   return context;
 }
 
-/** Declines a renegotiation, as the GnuTLS engine does (RFC 5246 §7.2.2). */
-const { SSL_OP_NO_RENEGOTIATION } = constants;
-
 const withoutTickets = new WeakSet<tls.SecureContext>();
 
 /** False for a context whose priority string says %NO_TICKETS. */
@@ -75,11 +72,12 @@ function makeContext(settings: TlsSettings, role: 'client' | 'server', priority:
   if (settings.ca !== null) requireCertificate(settings.ca);
   const { tickets, secureOptions, ...policy } = translatePriority(priority === '' ? DEFAULT_PRIORITY : priority);
   const ca = settings.ca === null ? (settings.verify === 'none' ? undefined : systemTrust()) : Buffer.from(settings.ca);
+  // Renegotiation is declined, as the GnuTLS engine does (RFC 5246 §7.2.2).
+  const { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } = nodeCrypto().constants;
   try {
-    const context = tls.createSecureContext({
+    const context = nodeTls().createSecureContext({
       ...policy,
-      secureOptions:
-        secureOptions | SSL_OP_NO_RENEGOTIATION | (tickets && settings.resume ? 0 : constants.SSL_OP_NO_TICKET),
+      secureOptions: secureOptions | SSL_OP_NO_RENEGOTIATION | (tickets && settings.resume ? 0 : SSL_OP_NO_TICKET),
       sessionIdContext: 'tcpx',
       ...(ca === undefined ? {} : { ca }),
       ...(settings.cert === null ? {} : { cert: Buffer.from(settings.cert) }),
@@ -95,6 +93,7 @@ function makeContext(settings: TlsSettings, role: 'client' | 'server', priority:
 
 /** OpenSSL passes over what it cannot read among trusted certificates; GnuTLS does not. */
 function requireCertificate(ca: Uint8Array): void {
+  const { X509Certificate } = nodeCrypto();
   try {
     new X509Certificate(ca);
   } catch (cause) {
@@ -112,7 +111,7 @@ function refusedOptions({ ca, cert, key }: TlsSettings): string {
 
 function usable(options: tls.SecureContextOptions): boolean {
   try {
-    tls.createSecureContext(options);
+    nodeTls().createSecureContext(options);
     return true;
   } catch {
     return false;

@@ -1,10 +1,11 @@
 /** TLS through node:tls, on a socket of the same engine. */
 import { appendFileSync } from 'node:fs';
 import type net from 'node:net';
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import tls from 'node:tls';
+import type tls from 'node:tls';
 import { IoError, TlsError } from '../core/errors.ts';
+import { isIP } from '../core/ip.ts';
+import { nodeTls } from '../core/on-demand.ts';
 import { statusOfTlsFailure } from '../tls/codes.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
@@ -113,7 +114,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
       ...(this.#settings.alpn.length > 0 ? { ALPNProtocols: [...this.#settings.alpn] } : {}),
       ...(this.#offered === undefined ? {} : { session: Buffer.from(this.#offered.data) }),
     };
-    const socket = tls.connect(options);
+    const socket = nodeTls().connect(options);
     socket.on('OCSPResponse', (response: Buffer | null) => {
       this.#stapled = response;
     });
@@ -150,7 +151,8 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
       allowHalfOpen: true,
       ...(this.#settings.alpn.length > 0 ? { ALPNProtocols: [...this.#settings.alpn] } : {}),
     };
-    const socket = new tls.TLSSocket(below, options);
+    const { TLSSocket } = nodeTls();
+    const socket = new TLSSocket(below, options);
     socket.on('secure', () => this.#handshakeDone());
     return socket;
   }

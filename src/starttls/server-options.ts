@@ -1,7 +1,7 @@
 /** What a caller of `serveStarttls` may say, and the complete settings that come of it. */
-import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { UsageError } from '../core/errors.ts';
+import { isIP } from '../core/ip.ts';
 import type { EngineRequest, TlsOptions } from '../tcpx/index.ts';
 import { attacksOf } from './attacks.ts';
 import type { ChannelDuplex } from './channel-duplex.ts';

@@ -5,10 +5,11 @@
  * The schemes are those of the dialect table: `scheme` begins in clear, `directScheme` with TLS. User names, passwords,
  * paths and queries beside `sslnegotiation` mean nothing here and are not kept.
  */
-import { isIP, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { domainToASCII } from 'node:url';
 import { UsageError } from '../core/errors.ts';
+import { isIP } from '../core/ip.ts';
 import type { Dialect, Parties } from './dialect.ts';
 import { ALIASES, DIALECTS } from './dialects.ts';
 import { DIRECT_SERVICES, TLS } from './direct.ts';

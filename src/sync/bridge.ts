@@ -7,9 +7,10 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { MessageChannel, type MessagePort, receiveMessageOnPort, type Transferable, Worker } from 'node:worker_threads';
+import type { MessagePort, Transferable } from 'node:worker_threads';
 import { EngineError } from '../core/errors.ts';
 import { holdProcess, releaseProcess } from '../core/keep-alive.ts';
+import { nodeWorkers } from '../core/on-demand.ts';
 
 /**
  * What the two sides share: a counter that the worker raises with every blocking reply, its state, and a counter that it
@@ -62,6 +63,7 @@ export interface BridgeOptions {
 
 export class Bridge<Q, A> {
   readonly #flags = new Int32Array(new SharedArrayBuffer(12));
+  readonly #receive = nodeWorkers().receiveMessageOnPort;
   readonly #requests: MessagePort;
   readonly #blockingReplies: MessagePort;
   readonly #replies: MessagePort;
@@ -81,6 +83,7 @@ export class Bridge<Q, A> {
           'a program that is bundled keeps the package tcpx outside of its bundle',
       );
     }
+    const { MessageChannel, Worker } = nodeWorkers();
     const requests = new MessageChannel();
     const blockingReplies = new MessageChannel();
     const replies = new MessageChannel();
@@ -115,7 +118,7 @@ export class Bridge<Q, A> {
     for (;;) {
       const seen = Atomics.load(this.#flags, REPLIES);
       for (;;) {
-        const received = receiveMessageOnPort(this.#blockingReplies);
+        const received = this.#receive(this.#blockingReplies);
         if (received === undefined) break;
         const reply = received.message as Reply<A>;
         if (reply.id === id) return answerOf(reply);

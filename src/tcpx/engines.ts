@@ -1,6 +1,6 @@
 /** Which engines there are here, and which one a job takes. */
 import { EngineError } from '../core/errors.ts';
-import { loadGnutls } from '../native/gnutls.ts';
+import { gnutlsVersion } from '../native/gnutls.ts';
 import { loadKoffi } from '../native/library.ts';
 import type { Engine, EngineName } from '../net/endpoint.ts';
 import { nativeEngine } from '../net/native-engine.ts';
@@ -30,7 +30,7 @@ export function engineReports(): EngineReport[] {
 
 function nativeReport(): EngineReport {
   try {
-    const { version } = loadGnutls();
+    const version = gnutlsVersion();
     const versions = `koffi ${loadKoffi().version}, GnuTLS ${version}`;
     return { name: 'gnutls', available: true, versions, reason: '' };
   } catch (error) {

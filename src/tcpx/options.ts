@@ -1,7 +1,7 @@
 /** A job's options, as a caller writes them and as the job keeps them. */
-import { isIP } from 'node:net';
 import { loadAshellDef, type SymbolSet } from '../basic/index.ts';
 import { UsageError } from '../core/errors.ts';
+import { isIP } from '../core/ip.ts';
 import { parseTopics, type TraceTopic } from '../core/trace.ts';
 import { parseTlsOptions, type TlsOptions, type TlsPolicy } from '../tls/settings.ts';
 import { type Assumptions, parseAssumptions } from './assumptions.ts';

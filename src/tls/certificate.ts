@@ -1,6 +1,7 @@
 /** Certificates as people look at them. */
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { isIPv6 } from 'node:net';
+import { nodeCrypto } from '../core/on-demand.ts';
 import { oneLine } from './info.ts';
 
 export interface CertificateFacts {
@@ -24,6 +25,7 @@ const DAY = 86_400_000;
  * @param now ms since 1970, for `daysLeft`
  */
 export function describeChain(chain: readonly Uint8Array[], now: number = Date.now()): CertificateFacts[] {
+  const { X509Certificate } = nodeCrypto();
   return chain.flatMap((der) => {
     try {
       return [describeCertificate(new X509Certificate(der), now)];

@@ -1,5 +1,5 @@
 /** The facts of a TLS session, in one form for both engines. Plain data: it crosses threads. */
-import { X509Certificate } from 'node:crypto';
+import { nodeCrypto } from '../core/on-demand.ts';
 import type { VerifyReason } from './verify.ts';
 
 export interface TlsInfo {
@@ -62,6 +62,7 @@ export function describePeer(received: readonly Uint8Array[]): PeerCertificate |
   const chain = withoutRoot(received);
   const [own] = chain;
   if (own === undefined) return null;
+  const { X509Certificate } = nodeCrypto();
   const certificate = new X509Certificate(own);
   return {
     subject: oneLine(certificate.subject),
@@ -78,6 +79,7 @@ export function describePeer(received: readonly Uint8Array[]): PeerCertificate |
 export function withoutRoot(chain: readonly Uint8Array[]): readonly Uint8Array[] {
   const last = chain.at(-1);
   if (last === undefined || chain.length === 1) return chain;
+  const { X509Certificate } = nodeCrypto();
   const { subject, issuer } = new X509Certificate(last);
   return subject === issuer ? chain.slice(0, -1) : chain;
 }

@@ -1,8 +1,8 @@
 /**
  * The reading half of priority strings: items in, lists of names out. The rules are at the head of priority.ts.
  */
-import { constants } from 'node:crypto';
 import { TlsError } from '../core/errors.ts';
+import { nodeCrypto } from '../core/on-demand.ts';
 import { GNUTLS_E } from './gnutls-errors.ts';
 import {
   CIPHERS,
@@ -135,10 +135,10 @@ function applySpecial(wish: Wish, item: Item, name: string): void {
       wish.tickets = false;
       return;
     case 'option':
-      wish.options |= constants[`SSL_OP_${special.option}`];
+      wish.options |= nodeCrypto().constants[`SSL_OP_${special.option}`];
       return;
     case 'unsafe-renegotiation':
-      wish.options |= constants.SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION | constants.SSL_OP_LEGACY_SERVER_CONNECT;
+      wish.options |= unsafeRenegotiation();
       return;
     case 'level':
       wish.profile = { level: special.level, name: item.text };
@@ -239,4 +239,9 @@ function addVersions(wish: Wish, versions: readonly VersionName[]): void {
 /** The row of a table, undefined for names that only Object.prototype has. */
 export function lookUp<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+function unsafeRenegotiation(): number {
+  const { SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION, SSL_OP_LEGACY_SERVER_CONNECT } = nodeCrypto().constants;
+  return SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION | SSL_OP_LEGACY_SERVER_CONNECT;
 }

@@ -19,8 +19,8 @@
  * - Without a group, GnuTLS still offers ECDHE suites; OpenSSL cannot, so they are left out.
  * - OpenSSL's levels for the stricter profiles also exclude some suites (level 3 those without forward secrecy).
  */
-import { constants } from 'node:crypto';
 import { TlsError } from '../core/errors.ts';
+import { nodeCrypto } from '../core/on-demand.ts';
 import { GNUTLS_E } from './gnutls-errors.ts';
 import { lookUp, readPriority, type Wish } from './priority-reader.ts';
 import { GROUPS, SIGNATURES, SUITES, type Suite, VERSIONS, type VersionName } from './priority-tables.ts';
@@ -69,7 +69,7 @@ function settle(wish: Wish): NodePriority {
   const older = used.filter((suite) => suite.since !== '1.3' && lowest !== '1.3');
   const groups = [...wish.groups].flatMap((name) => lookUp(GROUPS, name) ?? []);
   const signatures = new Set([...wish.signatures].flatMap((name) => lookUp(SIGNATURES, name) ?? []));
-  const noTicket = wish.tickets ? 0 : constants.SSL_OP_NO_TICKET;
+  const noTicket = wish.tickets ? 0 : nodeCrypto().constants.SSL_OP_NO_TICKET;
   return {
     minVersion: nodeVersion(lowest),
     maxVersion: nodeVersion(highest),

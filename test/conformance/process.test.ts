@@ -1,4 +1,5 @@
 /** What a program's process does while it calls: signals, and how long it lives (tcpx §1, design §8). */
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -53,6 +54,20 @@ behaviour(
     if (mode === 'async') expect(program.stdout()).toContain('read -11 sock true');
   },
 );
+
+it.each(['gnutls', 'node', 'auto'])('a job of the engine %s loads nothing that only TLS needs', (engine) => {
+  const program = `import { createJob, engineReports } from 'tcpx';
+    if (engineReports().some(({ name, available }) => available && ('${engine}' === 'auto' || name === '${engine}'))) {
+      createJob({ engine: '${engine}' });
+    }
+    console.log(process.moduleLoadList.filter((name) => /NativeModule (tls|crypto)$/.test(name)).join());`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: '' },
+    encoding: 'utf8',
+  });
+  expect(stderr).toBe('');
+  expect(stdout).toBe('\n');
+});
 
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 

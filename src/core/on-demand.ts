@@ -1,0 +1,22 @@
+/**
+ * Modules of Node that many programs never need, loaded when they are: importing them with the package would be a good
+ * part of its start.
+ */
+import type crypto from 'node:crypto';
+import { createRequire } from 'node:module';
+import type tls from 'node:tls';
+import type workers from 'node:worker_threads';
+
+const require = createRequire(import.meta.url);
+
+export function nodeCrypto(): typeof crypto {
+  return require('node:crypto');
+}
+
+export function nodeTls(): typeof tls {
+  return require('node:tls');
+}
+
+export function nodeWorkers(): typeof workers {
+  return require('node:worker_threads');
+}
