@@ -1,6 +1,8 @@
 /** `tcpx engines`: what carries the opcodes here. */
 import { parseArgs } from 'node:util';
 import { UsageError } from '../core/errors.ts';
+import '../tcpx/engine-native.ts';
+import '../tcpx/engine-node.ts';
 import { chooseEngine, engineReports } from '../tcpx/engines.ts';
 import { EXIT, type Output } from './exit.ts';
 

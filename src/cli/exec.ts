@@ -3,7 +3,7 @@ import { closeSync, createReadStream, openSync } from 'node:fs';
 import { builtInSymbols, loadAshellDef } from '../basic/index.ts';
 import { UsageError } from '../core/errors.ts';
 import { reasonOf } from '../core/reason.ts';
-import { createJob } from '../tcpx/job.ts';
+import { openJob } from '../tcpx/open-job.ts';
 import { parseExecOptions } from './exec-options.ts';
 import { execute } from './execute.ts';
 import { EXIT, type Output } from './exit.ts';
@@ -42,7 +42,7 @@ export async function run(args: readonly string[], output: Output): Promise<numb
   const asynchronous = options.asynchronous || atPrompt;
   // Options of a program are its own to check.
   if (Object.keys(emailxAssumptions(options)).length > 0) await programRow('EMAILX')?.load();
-  const job = createJob(jobOptionsOf(options, symbols));
+  const job = await openJob(jobOptionsOf(options, symbols));
   try {
     const { bufferSize, timer, statusFamily } = options;
     const session = new Session({ job, symbols, asynchronous, bufferSize, timer, statusFamily });

@@ -1,21 +1,22 @@
 /** An EMAILX configuration file behind the options of `tcpx mail`: what the command line says wins. */
 import { UsageError } from '../core/errors.ts';
 import { type ConfigFile, type ConfigItems, readConfig, type Security } from '../emailx/config-file.ts';
-import { lockDirectory } from '../emailx/connlock.ts';
+import { connLockOp, lockDirectory } from '../emailx/connlock.ts';
 import { contentOf } from '../emailx/content.ts';
 import { EmailxError } from '../emailx/error.ts';
 import { type MailLog, openLog } from '../emailx/log.ts';
+import { conversationLogger } from '../emailx/log-exchange.ts';
 import type { MailOptions, TlsUse } from '../emailx/mail-options.ts';
 import { type EmailxPolicy, parseEmailxOptions } from '../emailx/options.ts';
 import { Redactor } from '../emailx/redactor.ts';
 import type { Adjustments } from '../emailx/send-mail.ts';
+import type { ServerAddress } from '../emailx/server-address.ts';
 import {
   type CallSettings,
   type ConnectionSettings,
   type EmailxSettings,
   logSettings,
   mergeSettings,
-  type ServerAddress,
 } from '../emailx/settings.ts';
 import { readable } from '../emailx/text.ts';
 import type { MailCommand } from './mail-options.ts';
@@ -109,8 +110,9 @@ function adjustmentsOf(
       },
       secondHello: secureHello,
       ...(patience === null ? { patience: wait, finalPatience: finalWait } : {}),
-      lockDirectory: connLock ? lockDirectory(assume.lockDirectory) : null,
+      lockOp: connLock ? (until) => connLockOp(lockDirectory(assume.lockDirectory), until) : null,
       log,
+      observer: log.wants('conversation') ? conversationLogger(log) : null,
     },
     content: {
       domain: readable(domain),

@@ -4,7 +4,7 @@ import type { MailError } from '../emailx/mail-error.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { escapeText } from './buffer-text.ts';
 import { OUTCOMES, type Outcome, outcomeOf } from './mail-outcome.ts';
-import { tlsLine } from './render.ts';
+import { tlsLine } from './tls-line.ts';
 
 /** `sent: to 2 recipients, 1843 octets; 250 2.0.0 Ok: queued as 4G`, and TLS. */
 export function sentText({ accepted, rejected, reply, size, tls }: SentMail): string {

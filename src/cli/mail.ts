@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { MailOptions } from '../emailx/mail-options.ts';
 import type { Adjustments, ComposedMail } from '../emailx/send-mail.ts';
+import type { Exchange } from '../starttls/wire.ts';
 import type { Job } from '../tcpx/index.ts';
 import { EXIT, type Output } from './exit.ts';
 import { type MailCommand, parseMailOptions } from './mail-options.ts';
@@ -73,7 +74,8 @@ async function send(
   process.once('SIGINT', interrupt);
   try {
     const { signal } = interruption;
-    const delivery = { ...adjustments.delivery, ...(command.verbose ? { observer: await ladder(output) } : {}) };
+    const observer = command.verbose ? await ladder(output, adjustments) : (adjustments.delivery.observer ?? null);
+    const delivery = { ...adjustments.delivery, observer };
     const progress = { onProgress: (sent: number, total: number) => bar.update(sent, total) };
     const all = { ...options, job, signal, ...(process.stderr.isTTY && !command.verbose ? progress : {}) };
     const sent = await sendAdjusted(all, { ...adjustments, delivery });
@@ -89,15 +91,18 @@ async function send(
 }
 
 async function jobOf({ engine, tls, trace }: MailCommand): Promise<Job> {
-  const { createJob } = await import('../tcpx/job.ts');
-  return createJob({ ...(engine === null ? {} : { engine }), tls, ...(trace === null ? {} : { trace }) });
+  const { openJob } = await import('../tcpx/open-job.ts');
+  return await openJob({ ...(engine === null ? {} : { engine }), tls, ...(trace === null ? {} : { trace }) });
 }
 
-/** The conversation on standard error. */
-async function ladder(output: Output): Promise<Adjustments['delivery']['observer'] & {}> {
+/** The conversation on standard error, beside a log of it. */
+async function ladder(output: Output, { delivery }: Adjustments): Promise<(exchange: Exchange) => void> {
   const { Ladder } = await import('./ladder.ts');
   const lines = new Ladder({}, (line) => output.err(`${line}\n`));
-  return (exchange) => lines.note(exchange);
+  return (exchange) => {
+    lines.note(exchange);
+    delivery.observer?.(exchange);
+  };
 }
 
 /** Begins to draw when a message turns out to be large. */

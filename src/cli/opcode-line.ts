@@ -2,9 +2,10 @@
 import { foldName } from '../basic/constant-expression.ts';
 import type { SymbolSet } from '../basic/index.ts';
 import { DIRECTIONS, type Form, type Key, type Position, usageOf } from './forms.ts';
-import { flagsOf, wholeNumber } from './operand.ts';
+import { flagsOf } from './operand.ts';
 import { type LineScanner, shown, type Word } from './scanner.ts';
 import type { OpcodeCall, Piece } from './statement.ts';
+import { wholeNumber } from './whole-number.ts';
 
 type Draft = { -readonly [Name in keyof OpcodeCall]: OpcodeCall[Name] };
 

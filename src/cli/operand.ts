@@ -4,6 +4,7 @@ import type { SymbolSet } from '../basic/index.ts';
 import { type LineScanner, shown, type Word } from './scanner.ts';
 import type { Operand } from './statement.ts';
 import { hint } from './suggest.ts';
+import { wholeNumber } from './whole-number.ts';
 
 /** What names mean to the parser. */
 export interface Vocabulary {
@@ -47,13 +48,6 @@ export function operandOf(scanner: LineScanner, vocabulary: Vocabulary, brackete
     if (error instanceof ExpressionError) throw scanner.error(`${shown(word)}: ${error.message}`, column);
     throw error;
   }
-}
-
-/** A whole number, 0 or more; &h and 0x are hexadecimal. Undefined if it is none. */
-export function wholeNumber(text: string): number | undefined {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  const hex = /^(?:&[hH]|0[xX])([0-9A-Fa-f]{1,12})$/.exec(text);
-  return hex === null ? undefined : Number.parseInt(hex[1] ?? '', 16);
 }
 
 /** `BLOCK+TLS+STARTTLS`, also with `|`, numbers and whole symbols. */

@@ -1,8 +1,8 @@
 /** The options of a subcommand: one table for the parser of the command line and for the help. */
 import { parseArgs } from 'node:util';
 import { UsageError } from '../core/errors.ts';
-import { wholeNumber } from './operand.ts';
 import { nearest } from './suggest.ts';
+import { wholeNumber } from './whole-number.ts';
 
 export interface OptionRow {
   /** What stands for the value in the help; none for a switch. */

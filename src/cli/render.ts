@@ -1,7 +1,7 @@
 /** Reports as text for people. */
-import type { TlsInfo } from '../tls/info.ts';
 import { bufferLines, escapeText } from './buffer-text.ts';
 import type { CallReport, InfoReport, NamedSocket, PrintReport, Report, SocketsReport } from './report.ts';
+import { tlsLine, verifyText } from './tls-line.ts';
 
 export interface RenderOptions {
   /** Long buffers as a whole. */
@@ -51,19 +51,6 @@ function echoed(line: number, text: string): string {
   const safe = text.replace(/\p{Cc}/gu, ' ');
   const short = safe.length > ECHO_WIDTH ? `${safe.slice(0, ECHO_WIDTH - 3)}...` : safe;
   return `${String(line).padStart(4)} ${short.padEnd(ECHO_WIDTH)}`;
-}
-
-/** A session in one line. */
-export function tlsLine(tls: TlsInfo): string {
-  const parts = [tls.version, tls.suite, tls.group, tls.alpn === null ? null : `ALPN ${tls.alpn}`];
-  if (tls.resumed) parts.push('resumed');
-  const peer = tls.peer === null ? 'no certificate of the peer' : `peer ${tls.peer.subject}`;
-  const known = parts.filter((part) => part !== null).join(' ');
-  return escapeText(`${known}, ${peer} (${verifyText(tls)})`);
-}
-
-function verifyText({ verify: { result, reasons } }: TlsInfo): string {
-  return reasons.length === 0 ? result : `${result}: ${reasons.join(', ')}`;
 }
 
 function infoText({ socket }: InfoReport): string {

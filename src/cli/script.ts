@@ -13,12 +13,13 @@ import { plainName } from '../tcpx/routines.ts';
 import { COMMANDS, type CommandRow, commandNamed } from './commands.ts';
 import { FORMS, formNamed } from './forms.ts';
 import { parseOpcodeCall } from './opcode-line.ts';
-import { operandOf, type Vocabulary, wholeNumber } from './operand.ts';
+import { operandOf, type Vocabulary } from './operand.ts';
 import { callableNames } from './programs.ts';
 import { LineScanner, type Origin, shown, type Word } from './scanner.ts';
 import type { Command, DimType, Expect, Labelled, Operand, Statement } from './statement.ts';
 import { hint } from './suggest.ts';
 import { checkedSize } from './variables.ts';
+import { wholeNumber } from './whole-number.ts';
 
 export interface ParserOptions {
   readonly symbols: SymbolSet;

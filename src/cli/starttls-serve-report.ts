@@ -6,8 +6,8 @@ import type { Exchange } from '../starttls/wire.ts';
 import { escapeText } from './buffer-text.ts';
 import { ExchangeSecrets, type Shown } from './exchange-secrets.ts';
 import { exchangeLines } from './ladder.ts';
-import { tlsLine } from './render.ts';
 import { exchangeJson, tlsJson } from './starttls-json.ts';
+import { tlsLine } from './tls-line.ts';
 
 export interface ReportOptions {
   readonly json: boolean;

@@ -5,7 +5,7 @@ import { type Exchange, type InjectionPolicy, Wire } from '../starttls/wire.ts';
 import { type Security, XcallChannel } from '../starttls/xcall-channel.ts';
 import type { Caller } from '../tcpx/index.ts';
 import { EmailxError } from './error.ts';
-import type { ServerAddress } from './settings.ts';
+import type { ServerAddress } from './server-address.ts';
 import { type OpeningOptions, openSessionOp, quitOp, SmtpRefusal, type SmtpSession } from './smtp-session.ts';
 import { expectGreetingOp } from './wrong-mode.ts';
 

@@ -4,10 +4,9 @@ import type { Op } from '../core/op.ts';
 import { DialogueError } from '../starttls/wire.ts';
 import type { Caller, CallMode, EngineName, TlsInfo } from '../tcpx/index.ts';
 import { type Connection, type ConnectionPlan, connectOp, isPolite, leaveOp } from './connection.ts';
-import { type ConnLock, connLockOp } from './connlock.ts';
+import type { ConnLock } from './connlock.ts';
 import { EmailxError } from './error.ts';
 import { failureOf } from './failure.ts';
-import { conversationLogger } from './log-exchange.ts';
 import type { MailContent } from './mail-content.ts';
 import { MailError, type MailFailure, mailErrorMessage, type ServerReply } from './mail-error.ts';
 import type { DeliverySettings } from './mail-options.ts';
@@ -50,11 +49,11 @@ export function* deliverOp(
   engine: EngineName,
 ): Op<SentMail> {
   const course: Course = { progress: newProgress(), redactor: new Redactor(), tls: null };
-  const { log, lockDirectory, until, patience } = settings;
+  const { log, lockOp, until, patience } = settings;
   let lock: ConnLock | null = null;
   let connection: Connection | null = null;
   try {
-    if (lockDirectory !== null) lock = yield* connLockOp(lockDirectory, until.atMost(patience));
+    if (lockOp !== null) lock = yield* lockOp(until.atMost(patience));
     connection = yield* connectOp(caller, planOf(settings, course));
     const sent = yield* sendOp(connection, settings, content, caller.mode, course);
     yield* leaveOp(connection.wire);
@@ -73,8 +72,7 @@ export function* deliverOp(
 }
 
 function planOf(settings: DeliverySettings, course: Course): ConnectionPlan {
-  const { server, tls, host, auth, clearAuth, secondHello, until, patience, injected, log } = settings;
-  const logged = log?.wants('conversation') === true ? conversationLogger(log) : null;
+  const { server, tls, host, auth, clearAuth, secondHello, until, patience, injected, log, observer } = settings;
   return {
     server,
     security: tls === 'implicit' ? 'tls' : tls === 'never' ? 'plain' : 'starttls',
@@ -94,7 +92,7 @@ function planOf(settings: DeliverySettings, course: Course): ConnectionPlan {
     until,
     patience,
     injected,
-    observer: settings.observer ?? logged,
+    observer,
     connected: () => log?.step(`connected to ${server.host} port ${server.port}`),
   };
 }

@@ -15,7 +15,8 @@ export type {
 } from './mail-options.ts';
 export type { Message } from './message.ts';
 export type { MechanismName } from './sasl.ts';
-export { type ComposedMail, composeMail, sendMail, sendMailSync } from './send-mail.ts';
+export { type ComposedMail, composeMail, sendMail } from './send-mail.ts';
+export { sendMailSync } from './send-mail-sync.ts';
 export type { Refusal } from './statuses.ts';
 export type { Delivery, RefusedRecipient } from './transaction.ts';
 export type { PortSpeech } from './wrong-mode.ts';

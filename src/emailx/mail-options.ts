@@ -1,15 +1,17 @@
 /** The options of sendMail: as a program writes them, and checked. */
 import { Deadline, NEVER } from '../core/deadline.ts';
 import { UsageError } from '../core/errors.ts';
+import type { Op } from '../core/op.ts';
 import type { Exchange, InjectionPolicy } from '../starttls/wire.ts';
 import type { EngineName, Job, TlsOptions } from '../tcpx/index.ts';
 import type { Letter } from './compose-mail.ts';
+import type { ConnLock } from './connlock.ts';
 import { EmailxError } from './error.ts';
 import type { MailLog } from './log.ts';
 import type { MailAttachment } from './mail-attachments.ts';
 import { flag, functionOrNone, knownOptions, milliseconds, objectOption, oneOf, textOption } from './option-checks.ts';
 import { MECHANISMS, type MechanismName } from './sasl.ts';
-import { heloName, parseServer, type ServerAddress } from './settings.ts';
+import { heloName, parseServer, type ServerAddress } from './server-address.ts';
 import type { OpeningOptions } from './smtp-session.ts';
 import { hasControl } from './text.ts';
 
@@ -94,8 +96,8 @@ export interface DeliverySettings {
   readonly onProgress: ((sent: number, total: number) => void) | null;
   /** EHLO again after STARTTLS. */
   readonly secondHello: boolean;
-  /** One session at a time by the lock in this directory; null for no lock. */
-  readonly lockDirectory: string | null;
+  /** Waits until no other session is open; null to wait for none. */
+  readonly lockOp: ((until: Deadline) => Op<ConnLock>) | null;
   readonly log: MailLog | null;
   readonly observer: ((exchange: Exchange) => void) | null;
 }
@@ -173,7 +175,7 @@ export function parseDelivery(options: MailOptions): DeliverySettings {
     injected: oneOf('injected', options.injected ?? 'reject', ['reject', 'drop'] as const),
     onProgress: functionOrNone('onProgress', options.onProgress),
     secondHello: true,
-    lockDirectory: null,
+    lockOp: null,
     log: null,
     observer: null,
   });

@@ -2,9 +2,8 @@
  * Mail for new code: one call, typed options, and a result that says what the server took, in which words, and over which
  * TLS session. It speaks through the same session and transaction as XCALL EMAILX.
  */
-import { CancelledError, UsageError } from '../core/errors.ts';
-import { runAsync, runSync, sleeper } from '../core/run.ts';
-import { createJob, type Job } from '../tcpx/index.ts';
+import { CancelledError } from '../core/errors.ts';
+import { runAsync } from '../core/run.ts';
 import { errnoStatus } from '../tcpx/status.ts';
 import { deliverOp, refusedMail, type SentMail } from './deliver.ts';
 import { EmailxError } from './error.ts';
@@ -32,23 +31,6 @@ export async function sendMail(options: MailOptions): Promise<SentMail> {
   return sendAdjusted(options, NONE);
 }
 
-/** As {@link sendMail}, blocking the thread until the server has answered. It cannot be aborted and takes no streams. */
-export function sendMailSync(options: Omit<MailOptions, 'signal'>): SentMail {
-  if ('signal' in options) throw new UsageError('signal cannot end a call that blocks its thread; timeout can');
-  const settings = parseDelivery(options);
-  const content = prepare(options);
-  try {
-    const job = jobOf(options);
-    try {
-      return runSync(deliverOp(settings, content, job.caller('sync'), job.engine), sleeper);
-    } finally {
-      if (options.job === undefined) job.close();
-    }
-  } finally {
-    content.message.close();
-  }
-}
-
 /** {@link sendMail} with what a configuration file says. */
 export async function sendAdjusted(options: MailOptions, { delivery, content }: Adjustments): Promise<SentMail> {
   const settings = { ...parseDelivery(options), ...delivery };
@@ -58,7 +40,7 @@ export async function sendAdjusted(options: MailOptions, { delivery, content }: 
 async function deliver(options: MailOptions, settings: DeliverySettings, content: MailContent): Promise<SentMail> {
   const { signal } = options;
   if (signal?.aborted === true) throw new CancelledError('the call was aborted before it began');
-  const job = jobOf(options);
+  const job = options.job ?? (await import('./own-job.ts')).ownJob(options);
   try {
     return await runAsync(deliverOp(settings, content, job.caller('async'), job.engine), signal);
   } finally {
@@ -118,7 +100,8 @@ function composedMail({ message, envelope }: MailContent): ComposedMail {
   return { message, envelope: { from: readable(envelope.sender), to: envelope.recipients.map(readable) } };
 }
 
-function prepare(options: MailOptions): MailContent {
+/** The contents, or the one error of this library. */
+export function prepare(options: MailOptions): MailContent {
   try {
     return prepareContent(options, NO_DEFAULTS);
   } catch (error) {
@@ -134,18 +117,4 @@ function refusal(error: unknown): unknown {
 
 function hasStreams({ message, attachments }: MailOptions): boolean {
   return isStream(message) || (Array.isArray(attachments) && attachments.some((item) => isStream(item?.content)));
-}
-
-function jobOf({ job, engine, tlsOptions }: MailOptions): Job {
-  if (job !== undefined) return job;
-  try {
-    return createJob({
-      ...(engine === undefined ? {} : { engine }),
-      ...(tlsOptions === undefined ? {} : { tls: tlsOptions }),
-    });
-  } catch (cause) {
-    // `tls` is another option here.
-    if (cause instanceof UsageError) throw new UsageError(cause.message.replace(/^tls\./, 'tlsOptions.'), { cause });
-    throw cause;
-  }
 }

@@ -2,14 +2,13 @@
  * The settings of one call: its arguments and the configuration file merged, by the rule that a non-blank argument
  * wins (reference emailx §2, §12, §13).
  */
-import { hostname } from 'node:os';
 import { EMF_ALREADYOPEN, EMF_CLOSEONLY, EMF_OPENONLY, EMF_STARTTLS, EMF_TLS } from '../../ashell.def.ts';
-import { isIP } from '../core/ip.ts';
 import type { EmailxAssumptions } from './assumptions.ts';
 import type { AuthMode, ConfigItems, Security } from './config-file.ts';
 import { EmailxError } from './error.ts';
 import { fromDecimal, openPassword } from './pwcrypt.ts';
 import { Secret } from './secret.ts';
+import { heloName, isHostName, parseServer, type ServerAddress } from './server-address.ts';
 import { hasControl, quoted, trimmed } from './text.ts';
 
 /** The arguments of a call that a configuration can stand in for; blank where the call has none. */
@@ -22,12 +21,6 @@ export interface CallSettings {
   readonly username: string;
   /** Clear, encrypted, or a token. */
   readonly password: string;
-}
-
-export interface ServerAddress {
-  /** A name or an IP address, without brackets. */
-  readonly host: string;
-  readonly port: number;
 }
 
 export interface Credentials {
@@ -76,10 +69,6 @@ export interface LogSettings {
   readonly level: number;
 }
 
-const DEFAULT_PORT = 25;
-/** RFC 1035 §2.3.4. */
-const LONGEST_NAME = 255;
-
 /**
  * Merges a call with its configuration into complete, frozen settings.
  *
@@ -89,7 +78,7 @@ const LONGEST_NAME = 255;
 export function mergeSettings(call: CallSettings, items: ConfigItems, assume: EmailxAssumptions): EmailxSettings {
   const wait = (items.wait ?? assume.wait) * assume.waitUnit;
   const { domain } = items;
-  if (!isName(domain) && domain !== '') {
+  if (!isHostName(domain) && domain !== '') {
     throw new EmailxError('badConfig', `DOMAIN ${quoted(domain)} is not a domain such as example.com`);
   }
   return Object.freeze({
@@ -136,41 +125,6 @@ function connectionOf(call: CallSettings, items: ConfigItems, assume: EmailxAssu
 /** Blank is nothing, or blanks alone. */
 function given(argument: string, item: string): string {
   return trimmed(argument) === '' ? item : argument;
-}
-
-/**
- * A server as `name`, `name:port`, `address`, `[IPv6]` or `[IPv6]:port`.
- *
- * @param defaultPort the port without one; EMAILX's is 25
- *
- * @throws EmailxError 76
- */
-export function parseServer(text: string, defaultPort = DEFAULT_PORT): ServerAddress {
-  const wrong = (reason: string) =>
-    new EmailxError('badServer', `the server ${quoted(text)} ${reason}: write name, name:port or [IPv6]:port`);
-  if (isIP(text) !== 0) return { host: text, port: defaultPort };
-  const [, bracketed, name = bracketed ?? '', digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(text) ?? [];
-  if (bracketed !== undefined && isIP(bracketed) !== 6) throw wrong('has no IPv6 address in its brackets');
-  if (bracketed === undefined && !isName(name)) throw wrong('is no host name or address');
-  const port = digits === undefined ? defaultPort : Number(digits);
-  if (port < 1 || port > 65_535) throw wrong('has no port from 1 to 65535');
-  return { host: name, port };
-}
-
-/** Anything that can be one word of a command and no URL. Whether it exists is for the resolver to say. */
-function isName(text: string): boolean {
-  return text !== '' && text.length <= LONGEST_NAME && !hasControl(text) && !/[ /@<>[\]()"'\\,;:]/.test(text);
-}
-
-/** The name to announce in EHLO; that of this host for a blank one. @throws EmailxError 78 */
-export function heloName(host: string): string {
-  if (host === '') {
-    const own = hostname();
-    return /^[\x21-\x7e]{1,255}$/.test(own) ? own : 'localhost';
-  }
-  if (/^[\x21-\x7e]{1,255}$/.test(host)) return host;
-  const rule = 'a name or [address] of printable ASCII without blanks, 255 characters at most';
-  throw new EmailxError('badSetting', `the host ${quoted(host)} cannot be announced in EHLO: it is ${rule}`);
 }
 
 function securityOf(opflags: number, items: ConfigItems, assume: EmailxAssumptions): Security {

@@ -7,7 +7,7 @@ import type { Op } from '../core/op.ts';
 import type { Capabilities } from '../starttls/capabilities.ts';
 import { mutilated } from '../starttls/capabilities.ts';
 import { ChannelError } from '../starttls/channel.ts';
-import { smtpHelloOp } from '../starttls/smtp.ts';
+import { smtpHelloOp } from '../starttls/smtp-hello.ts';
 import { type SmtpReply, smtpReplyOp } from '../starttls/smtp-reply.ts';
 import { DialogueError, type Wire } from '../starttls/wire.ts';
 import type { TlsInfo } from '../tls/info.ts';

@@ -9,7 +9,7 @@ import type { Wire } from '../starttls/wire.ts';
 import { XcallChannel } from '../starttls/xcall-channel.ts';
 import type { Caller } from '../tcpx/index.ts';
 import { EmailxError } from './error.ts';
-import type { ServerAddress } from './settings.ts';
+import type { ServerAddress } from './server-address.ts';
 
 /** What a port speaks first, as far as it showed. */
 export type PortSpeech = 'tls' | 'clear';

@@ -8,24 +8,15 @@
  *   S: 250 STARTTLS                  C: EHLO client.example
  */
 import type { Op } from '../core/op.ts';
-import { type Capabilities, capabilitiesOf, mutilated } from './capabilities.ts';
+import { capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening } from './dialect.ts';
 import { quoted } from './quoted.ts';
+import { type Hello, type SmtpHello, smtpHelloOp } from './smtp-hello.ts';
 import { replyText, type SmtpReply, smtpReplyOp, triggerReply } from './smtp-reply.ts';
 import { smtpServer } from './smtp-server.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
-type Hello = 'EHLO' | 'LHLO';
-
 const READY = 220;
-const OK = 250;
-
-/** What a server answered to its client's introduction. */
-export interface SmtpHello {
-  /** The command that it took. HELO brings no capabilities. */
-  readonly command: Hello | 'HELO';
-  readonly capabilities: Capabilities;
-}
 
 /** Reads the greeting; any code but 220 is a refusal. */
 export function* smtpGreetingOp(wire: Wire): Op<SmtpReply> {
@@ -34,21 +25,6 @@ export function* smtpGreetingOp(wire: Wire): Op<SmtpReply> {
     throw new DialogueError('refused', `the server greets with ${quoted(replyText(greeting))}`);
   }
   return greeting;
-}
-
-/**
- * Introduces the client. Returns the reply where the server refused it.
- *
- * @param fallBack whether HELO may follow a refused EHLO
- */
-export function* smtpHelloOp(wire: Wire, self: string, hello: Hello, fallBack: boolean): Op<SmtpHello | SmtpReply> {
-  yield* wire.commandOp(`${hello} ${self}`);
-  const reply = yield* smtpReplyOp(wire);
-  if (reply.code === OK) return { command: hello, capabilities: capabilitiesOf(reply.lines.slice(1)) };
-  if (!fallBack || hello !== 'EHLO' || reply.code < 500) return reply;
-  yield* wire.commandOp(`HELO ${self}`);
-  const second = yield* smtpReplyOp(wire);
-  return second.code === OK ? { command: 'HELO', capabilities: capabilitiesOf([]) } : second;
 }
 
 function client(hello: Hello): ClientDialogue {

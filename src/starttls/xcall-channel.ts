@@ -11,11 +11,12 @@ import {
   TCPXFLG_STARTTLS,
   TCPXFLG_TLS,
 } from '../../ashell.def.ts';
-import { F, S, type Variable, X } from '../basic/index.ts';
+import { F, S, type Variable, X } from '../basic/variables.ts';
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { CancelledError, UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
-import { type Caller, type CallResult, peerOf, type SocketFacts } from '../tcpx/index.ts';
+import type { Caller, CallResult, SocketFacts } from '../tcpx/index.ts';
+import { peerOf } from '../tcpx/peer-of.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { ChannelError, type Role, type StreamingChannel } from './channel.ts';
 

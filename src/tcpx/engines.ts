@@ -1,12 +1,21 @@
-/** Which engines there are here, and which one a job takes. */
+/**
+ * Which engines there are here, and which one a job takes. An engine is known once its module is loaded (`engine-native.ts`,
+ * `engine-node.ts`); the package loads both.
+ */
 import { EngineError } from '../core/errors.ts';
-import { gnutlsVersion } from '../native/gnutls.ts';
-import { loadKoffi } from '../native/library.ts';
+import type { Waiter } from '../core/run.ts';
 import type { Engine, EngineName } from '../net/endpoint.ts';
-import { nativeEngine } from '../net/native-engine.ts';
-import { nodeEngine } from '../net/node-engine.ts';
 
 export type EngineRequest = 'auto' | EngineName;
+
+/** An engine with what surrounds it. */
+export interface EngineKit {
+  readonly engine: Engine;
+  /** Libraries and versions. @throws EngineError that names the missing piece */
+  versions(): string;
+  /** What blocks this thread for its operations; null for an engine whose synchronous calls go to a worker. */
+  readonly waiter: (() => Waiter) | null;
+}
 
 export interface EngineReport {
   readonly name: EngineName;
@@ -17,30 +26,34 @@ export interface EngineReport {
   readonly reason: string;
 }
 
-/** What is available here, and why something is not. */
-export function engineReports(): EngineReport[] {
-  const node: EngineReport = {
-    name: 'node',
-    available: true,
-    versions: `Node.js ${process.versions.node}, OpenSSL ${process.versions.openssl}`,
-    reason: '',
-  };
-  return [nativeReport(), node];
+const kits = new Map<EngineName, EngineKit>();
+
+/** Makes an engine known. Called once, when its module is loaded. */
+export function provideEngine(kit: EngineKit): void {
+  kits.set(kit.engine.name, kit);
 }
 
-function nativeReport(): EngineReport {
+function kitOf(name: EngineName): EngineKit {
+  const kit = kits.get(name);
+  if (kit === undefined) throw new Error(`the module of the engine ${name} is not loaded`);
+  return kit;
+}
+
+/** What is available here, and why something is not. */
+export function engineReports(): EngineReport[] {
+  return [engineReport('gnutls'), engineReport('node')];
+}
+
+export function engineReport(name: EngineName): EngineReport {
   try {
-    const version = gnutlsVersion();
-    const versions = `koffi ${loadKoffi().version}, GnuTLS ${version}`;
-    return { name: 'gnutls', available: true, versions, reason: '' };
+    return { name, available: true, versions: kitOf(name).versions(), reason: '' };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    return { name: 'gnutls', available: false, versions: '', reason: error.message };
+    return { name, available: false, versions: '', reason: error.message };
   }
 }
 
-export interface EngineChoice {
-  readonly engine: Engine;
+export interface EngineChoice extends Pick<EngineKit, 'engine' | 'waiter'> {
   /** Why this one: a sentence for people. */
   readonly reason: string;
 }
@@ -51,11 +64,11 @@ export interface EngineChoice {
  * @throws EngineError when gnutls was asked for and is missing; the message names the missing piece
  */
 export function chooseEngine(request: EngineRequest): EngineChoice {
-  if (request === 'node') return { engine: nodeEngine, reason: 'asked for' };
-  const report = nativeReport();
+  if (request === 'node') return { ...kitOf('node'), reason: 'asked for' };
+  const report = engineReport('gnutls');
   if (report.available) {
-    return { engine: nativeEngine, reason: request === 'auto' ? `available (${report.versions})` : 'asked for' };
+    return { ...kitOf('gnutls'), reason: request === 'auto' ? `available (${report.versions})` : 'asked for' };
   }
   if (request === 'gnutls') throw new EngineError(report.reason);
-  return { engine: nodeEngine, reason: report.reason };
+  return { ...kitOf('node'), reason: report.reason };
 }

@@ -5,6 +5,8 @@
  * TCPX_TRACE_FILE). A program that needs other options makes its own with {@link createJob}.
  */
 
+import './engine-native.ts';
+import './engine-node.ts';
 import type { Argument, ListArgument } from './frame.ts';
 import { type CallOptions, createJob, type Job, type Xcall } from './job.ts';
 

@@ -7,9 +7,8 @@
  */
 import { isVariable, type Variable } from '../basic/index.ts';
 import { EngineError, UsageError } from '../core/errors.ts';
-import { runAsync, runSync, sleeper } from '../core/run.ts';
+import { runAsync, runSync, sleeper, type Waiter } from '../core/run.ts';
 import { Tracer } from '../core/trace.ts';
-import { Poller } from '../native/poller.ts';
 import type { Engine, EngineName } from '../net/endpoint.ts';
 import { Bridge } from '../sync/bridge.ts';
 import { tlsSettings } from '../tls/settings.ts';
@@ -51,7 +50,6 @@ export interface Xcall {
   async(routine: string, ...args: (Argument | ListArgument | CallOptions)[]): Promise<number>;
 }
 
-let poller: Poller | undefined;
 let bridge: Bridge<Question, CallAnswer> | undefined;
 let nextJob = 1;
 
@@ -74,6 +72,7 @@ export class Job {
   readonly engineReason: string;
   readonly #settings: JobSettings;
   readonly #engine: Engine;
+  readonly #waiter: (() => Waiter) | null;
   readonly #runtime: Runtime;
   readonly #tracer: Tracer;
   readonly #secrets = new Map<number, SecretFilter>();
@@ -94,8 +93,9 @@ export class Job {
     });
     const context = { settings: this.#settings, reserve: this.#reserve, lastReady: this.#lastReady };
     this.#contexts = { sync: { ...context, lent: false }, async: { ...context, lent: true } };
-    const { engine, reason } = chooseEngine(this.#settings.engine);
+    const { engine, waiter, reason } = chooseEngine(this.#settings.engine);
     this.#engine = engine;
+    this.#waiter = waiter;
     this.engineReason = reason;
     const { assumptions, bits, bind, tls, trace, traceFile } = this.#settings;
     this.#tracer = new Tracer({ topics: trace, file: traceFile });
@@ -286,10 +286,8 @@ export class Job {
   #run(opcode: Opcode | undefined, call: Call): Outcome {
     if (this.#closed) return refused('EBADF', 'the job is closed');
     if (opcode?.name === 'ERRMSG') return this.#errmsg(call);
-    if (this.#engine.name === 'gnutls' || opcode === undefined) {
-      poller ??= new Poller();
-      return runtimeSync(this.#runtime, call, poller);
-    }
+    if (opcode === undefined) return runtimeSync(this.#runtime, call, sleeper);
+    if (this.#waiter !== null) return runtimeSync(this.#runtime, call, this.#waiter());
     if (this.#livesHere(call)) {
       return refused(
         'EOPNOTSUPP',

@@ -8,7 +8,8 @@ import { EmailxError } from '../../src/emailx/error.ts';
 import { HostFiles } from '../../src/emailx/filespec.ts';
 import { fromDecimal, openPassword, toDecimal } from '../../src/emailx/pwcrypt.ts';
 import { Redactor } from '../../src/emailx/redactor.ts';
-import { mergeSettings, parseServer } from '../../src/emailx/settings.ts';
+import { parseServer } from '../../src/emailx/server-address.ts';
+import { mergeSettings } from '../../src/emailx/settings.ts';
 
 // Whatever a program or a file says: it is either refused with EMAILX's status and one line of reason, or what comes
 // out of it can stand in an SMTP command and nothing of it is lost.

@@ -13,13 +13,13 @@ import {
 import { type EmailxAssumptions, parseEmailxAssumptions } from '../../src/emailx/assumptions.ts';
 import { type ConfigItems, NO_CONFIG, parseConfig } from '../../src/emailx/config-file.ts';
 import { sealPassword, toDecimal } from '../../src/emailx/pwcrypt.ts';
+import { parseServer } from '../../src/emailx/server-address.ts';
 import {
   type CallSettings,
   type ConnectionSettings,
   logSettings,
   mergeSettings,
   opensSession,
-  parseServer,
 } from '../../src/emailx/settings.ts';
 import { refusal } from '../support/refusal.ts';
 

@@ -1,0 +1,93 @@
+// What `tcpx mail` loads: a mail that is plain text pays for nothing else. Node itself writes down which scripts it has run.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { engineReports } from 'tcpx';
+import { afterAll, describe, expect, it } from 'vitest';
+import { message, opening, QUIT, smtpServer } from '../conformance/emailx-mail.ts';
+import { cleanUpAfterAll, runProcess, tempDir } from '../support/peer.ts';
+import { stopPeers } from '../support/scripted-peer.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const engines = engineReports()
+  .filter(({ available }) => available)
+  .map(({ name }) => name);
+
+afterAll(stopPeers);
+cleanUpAfterAll();
+
+interface Loaded {
+  /** Below `dist/src`, or below node_modules with the package's name in front. */
+  readonly files: readonly string[];
+  /** Modules of Node. */
+  readonly builtins: readonly string[];
+}
+
+/** Sends a mail and tells what that took. */
+async function loadedBy(args: readonly string[]): Promise<Loaded> {
+  const coverage = tempDir();
+  const list = join(coverage, 'builtins');
+  const hook = `import { writeFileSync } from 'node:fs'; process.on('exit', () => writeFileSync(process.env.LIST, process.moduleLoadList.join('\\n')));`;
+  const { code, output } = await runProcess({
+    command: process.execPath,
+    args: ['--import', `data:text/javascript,${hook}`, join(root, 'dist/src/cli/main.js'), 'mail', ...args],
+    env: { NODE_V8_COVERAGE: coverage, LIST: list, TCPX_ENGINE: '' },
+  });
+  expect(code, output).toBe(0);
+  const scripts = readdirSync(coverage)
+    .filter((name) => name.endsWith('.json'))
+    .flatMap(
+      (name) => (JSON.parse(readFileSync(join(coverage, name), 'utf8')) as { result: { url: string }[] }).result,
+    );
+  return {
+    files: scripts
+      .filter(({ url }) => url.startsWith('file:'))
+      .map(({ url }) => fileURLToPath(url).replace(/^.*\/(?:node_modules|dist\/src)\//, '')),
+    builtins: readFileSync(list, 'latin1')
+      .split('\n')
+      .flatMap((line) => /^NativeModule ([\w/]+)$/.exec(line)?.[1] ?? []),
+  };
+}
+
+const LETTER = ['--no-tls', '--from', 'me@example.com', '--to', 'Ann Miller <ann@example.com>', '--subject', 'x'];
+
+/** Folders and files that a plain text over a connection in clear has no use for. */
+const NOT_FOR_TEXT = [
+  /^(nodemailer|cli-progress|sax|asn1js)\//,
+  /^tls\/certificate/,
+  /^starttls\/(smtp|smtp-server|dialects|check|ocsp)\.js$/,
+  /^emailx\/(config-file|settings|pwcrypt|filespec|log|log-exchange|connlock|spool|own-job|routine)\.js$/,
+  /^cli\/(secret-input|progress|ladder|mail-config|mail-input|mail-help|render|scanner|starttls.*|exec.*)\.js$/,
+];
+
+describe.each(engines)('on %s, a plain text', (engine) => {
+  it('loads neither the other engine nor what is for other mails', async () => {
+    const peer = await smtpServer(opening(), message(), QUIT);
+    const args = [
+      ...LETTER,
+      '--server',
+      peer.server,
+      '--host',
+      'client.example',
+      '--text',
+      'Hello',
+      '--engine',
+      engine,
+    ];
+    const { files, builtins } = await loadedBy(args);
+    expect(files).toContain('emailx/deliver.js');
+    expect(files.filter((file) => NOT_FOR_TEXT.some((pattern) => pattern.test(file)))).toEqual([]);
+    const others = engine === 'node' ? /^(net\/(native|gnutls)|native\/|koffi\/)/ : /^net\/node/;
+    expect(files.filter((file) => others.test(file))).toEqual([]);
+    const needless = ['readline', 'fs/promises', 'child_process', 'http', ...(engine === 'node' ? [] : ['tls'])];
+    expect(builtins.filter((name) => needless.includes(name))).toEqual([]);
+  });
+});
+
+it('sees what is loaded when it is needed', async () => {
+  const peer = await smtpServer(opening(), message(), QUIT);
+  const attach = ['--attach', `${root}README.md`, '--subject', 'Grüße'];
+  const args = [...LETTER, '--server', peer.server, '--host', 'client.example', '--text', 'Hello', ...attach];
+  const { files } = await loadedBy(args);
+  expect(files.some((file) => file.startsWith('nodemailer/'))).toBe(true);
+});
