@@ -27,6 +27,7 @@ import { type ConfigFile, NO_CONFIG, readConfig } from './config-file.ts';
 import { type ConnectionPlan, connectOp, isPolite } from './connection.ts';
 import { connLockOp, lockDirectory } from './connlock.ts';
 import { contentOf } from './content.ts';
+import { asBytes, errmsgOf } from './errmsg.ts';
 import { EmailxError } from './error.ts';
 import { failureOf } from './failure.ts';
 import { type KeptSession, keepSession, takeSession } from './kept-sessions.ts';
@@ -38,9 +39,7 @@ import { messagePayload } from './payload.ts';
 import { Redactor } from './redactor.ts';
 import { type ConnectionSettings, type EmailxSettings, logSettings, mergeSettings } from './settings.ts';
 import { quitOp, resetOp, SmtpRefusal } from './smtp-session.ts';
-import type { Refusal } from './statuses.ts';
 import { newProgress, type Progress, transactOp } from './transaction.ts';
-import { portSpeech } from './wrong-mode.ts';
 
 /** Where the parameters stand. */
 const AT = {
@@ -127,7 +126,7 @@ class EmailxCall {
       this.#log?.close();
     }
     const outputs = [
-      { argument: this.#args[AT.errmsg], value: inBytes(result.text) },
+      { argument: this.#args[AT.errmsg], value: asBytes(result.text) },
       ...(this.#socket === null ? [] : [{ argument: this.#args[AT.socket], value: this.#socket }]),
     ];
     return { ...result, outputs };
@@ -372,39 +371,9 @@ class EmailxCall {
   /** STATUS and errmsg of a failure. What is not one of ours is a bug and is thrown on. */
   #explained(error: unknown): CallResult {
     const reason = failureOf(error, this.#caller);
-    const text = this.#redactor.apply(`${reason.text}${remedy(error)}${this.#fate(error)}`);
-    return { ...reason, text: oneLine(text) };
+    return {
+      ...reason,
+      text: errmsgOf(error, reason.text, this.#sends ? this.#progress.delivery : null, this.#redactor),
+    };
   }
-
-  /** What became of the message, where the reason alone does not tell. */
-  #fate(error: unknown): string {
-    if (!this.#sends || error instanceof EmailxError || error instanceof SmtpRefusal) return '';
-    if (this.#progress.delivery === 'unknown') {
-      return '; whether the message was delivered is unknown: it was sent, and the server did not say that it has it';
-    }
-    return '; the message was not delivered';
-  }
-}
-
-const REMEDIES: Partial<Record<Refusal, string>> = {
-  clearAuth: 'use EMF_STARTTLS or EMF_TLS, or allow it with emailx.assume.clearAuth',
-  startTlsMissing: 'nothing was sent',
-  tlsExpected: 'use EMF_TLS, usually with port 465',
-};
-
-/** What to do about it, in terms of this routine. */
-function remedy(error: unknown): string {
-  if (portSpeech(error) === 'clear') return '; use EMF_STARTTLS, usually with port 587';
-  const text = error instanceof EmailxError ? REMEDIES[error.refusal] : undefined;
-  return text === undefined ? '' : `; ${text}`;
-}
-
-/** errmsg is one line, whatever a server or a file name holds. */
-function oneLine(text: string): string {
-  return text.replace(/[\r\n]+/g, ' ').trim();
-}
-
-/** Text for a variable, whose characters are bytes: what does not fit goes in UTF-8. */
-function inBytes(text: string): string {
-  return /[\u0100-\uffff]/.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
 }
