@@ -1,0 +1,33 @@
+/** What the tests of `tcpx mail` share: the command in a process of its own. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runProcess, tempDir } from '../support/peer.ts';
+
+export const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+
+export interface Run {
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export function mail(args: readonly string[], { input = '', env = {} }: Run = {}) {
+  const own = { TCPX_ENGINE: '', TCPX_TLS_VERIFY: '', ...env };
+  return runProcess({ command: process.execPath, args: [main, 'mail', ...args], input, env: own });
+}
+
+/** A directory of this file of tests. */
+export const directory: string = tempDir();
+
+export function file(name: string, contents: string | Uint8Array): string {
+  const path = join(directory, name);
+  writeFileSync(path, contents);
+  return path;
+}
+
+export const HOST = ['--host', 'client.example'] as const;
+export const LETTER = [...HOST, '--from', 'me@example.com', '--to', 'ann@example.com'] as const;
+export const HELLO = ['--text', 'Hello'] as const;
+export const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
+/** A message without what differs each time. */
+export const linesOf = (text: string) => text.split('\r\n').filter((line) => !/^(Date|Message-ID): /.test(line));
