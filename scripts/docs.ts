@@ -1,5 +1,6 @@
 /** Writes the tables of the README and docs/parity.md from the tables of the source: `npm run docs`. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { OUTCOMES } from '../src/cli/mail-outcome.ts';
 import type { Assumption } from '../src/core/assumption.ts';
 import { EMAILX_ASSUMPTIONS } from '../src/emailx/assumptions.ts';
 import { DIRECTIVES } from '../src/emailx/config-file.ts';
@@ -102,6 +103,15 @@ function verdictTable(): string {
   );
 }
 
+function outcomeTable(): string {
+  return table(
+    ['exit status', 'outcome', 'meaning'],
+    Object.entries(OUTCOMES)
+      .sort(([, a], [, b]) => a.exit - b.exit)
+      .map(([outcome, { exit, meaning }]) => [String(exit), `\`${outcome}\``, meaning]),
+  );
+}
+
 /** A row for each deception of `tcpx starttls --serve`. */
 function attackTable(): string {
   return table(
@@ -131,6 +141,7 @@ const SECTIONS: Readonly<Record<string, () => string>> = {
   dialects: dialectTable,
   verdicts: verdictTable,
   attacks: attackTable,
+  mailOutcomes: outcomeTable,
   assumptions: () => assumptionTable('assume.', ASSUMPTIONS),
   emailxDirectives: directiveTable,
   emailxStatuses: emailxStatusTable,
