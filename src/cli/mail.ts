@@ -11,6 +11,7 @@ import type { Progress } from './progress.ts';
 /** From this size on a message has a progress bar, in octets. */
 const LARGE = 1_048_576;
 const KIB = 1024;
+const INTERRUPTIONS = ['SIGINT', 'SIGTERM'] as const;
 
 export async function help(): Promise<string> {
   return (await import('./mail-help.ts')).help();
@@ -71,7 +72,7 @@ async function send(
   // The first one ends the mail and tells what became of it; the second is a signal like any other.
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
-  process.once('SIGINT', interrupt);
+  for (const signal of INTERRUPTIONS) process.once(signal, interrupt);
   try {
     const { signal } = interruption;
     const observer = command.verbose ? await ladder(output, adjustments) : (adjustments.delivery.observer ?? null);
@@ -84,7 +85,7 @@ async function send(
     output.out(command.json ? sentJson(sent) : sentText(sent));
     return (await import('./mail-outcome.ts')).exitOf(sent);
   } finally {
-    process.off('SIGINT', interrupt);
+    for (const signal of INTERRUPTIONS) process.off(signal, interrupt);
     await bar.stop();
     job.close();
   }

@@ -59,6 +59,8 @@ async function usingContent<T>(
   try {
     const content = prepareContent(spool === null ? options : await spool.take(options), defaults);
     try {
+      // They are open: where a name is not needed for that, none is left behind by a process that is killed.
+      if (process.platform !== 'win32') await spool?.dispose();
       return await use(content);
     } finally {
       content.message.close();

@@ -1,6 +1,5 @@
 // Where `tcpx mail` takes its mail from: a complete message on standard input, passwords, a configuration file.
 import { readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { message, opening, QUIT, smtpServer } from '../conformance/emailx-mail.ts';
@@ -93,17 +92,17 @@ describe.concurrent('a complete message on standard input', () => {
   });
 
   it('that is large waits in a file that goes away again', async () => {
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('tcpx-mail-'));
+    const kept = tempDir();
     const peer = await smtpServer(opening(), message(), QUIT);
     const body = Buffer.alloc(5_000_000, 'a line of text\n.');
     const input = Buffer.concat([Buffer.from('From: me@example.com\nTo: ann@example.com\n\n'), body]);
-    const { code } = await mail(['-s', peer.server, '--no-tls', ...HOST, '-t'], { input });
+    const { code } = await mail(['-s', peer.server, '--no-tls', ...HOST, '-t'], { input, env: { TMPDIR: kept } });
     expect(code).toBe(0);
     const text = await arrived(peer);
     expect(text.slice(text.indexOf('\r\n\r\n') + 4).length).toBe(
       body.toString('latin1').replace(/\n/g, '\r\n').length + 2,
     );
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('tcpx-mail-'))).toEqual(before);
+    expect(readdirSync(kept)).toEqual([]);
   });
 });
 
