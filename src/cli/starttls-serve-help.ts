@@ -11,7 +11,8 @@ export function serveHelp(): string {
 
 A server to try clients against: honest, or deceiving them in one of the ways that are known. It offers TLS, starts it when
 it is asked to, and serves a little inside it to whoever logs in, with any name and password: an empty mailbox, a page, a
-row. In clear it takes no credentials. It leaves on SIGINT and SIGTERM, and after --connections.
+row. In clear it takes no credentials, but where it strips the offer: there it tells who has shown a password. It leaves on
+SIGINT and SIGTERM, and after --connections.
 
 Protocols: ${wrapped(SCHEMES.map(({ scheme }) => scheme))}
 

@@ -81,6 +81,8 @@ export class ServeReport {
         return [`connected from ${addressText(event.remote)}`];
       case 'exchange':
         return this.#options.echo ? this.#exchangeLines(event.connection, event.exchange) : [];
+      case 'login':
+        return [event.encrypted ? 'logs in' : 'logs in, in clear'];
       case 'trigger':
         return ['asks for TLS'];
       case 'injected': {
@@ -133,9 +135,10 @@ export class ServeReport {
   }
 }
 
-function endText({ outcome, reason, commandsInClear, commandsInTls, duration }: ConnectionEnd): string {
+function endText({ outcome, reason, commandsInClear, commandsInTls, loginInClear, duration }: ConnectionEnd): string {
   const parts = [
     reason === '' ? outcome : `${outcome}: ${escapeText(reason)}`,
+    ...(loginInClear ? ['password in clear'] : []),
     `${counted(commandsInClear, 'command')} in clear`,
     `${commandsInTls} in TLS`,
     `${duration.toFixed(1)} ms`,

@@ -26,12 +26,12 @@ export const ATTACKS = {
     server: 'puts a whole answer behind a go-ahead of several lines',
     client: `stops at the last line of the go-ahead; ${DROPS}`,
   },
-  omit: { server: 'does not offer TLS', client: STAYS_AWAY },
+  omit: { server: 'does not offer TLS, but a login in clear', client: STAYS_AWAY },
   rename: {
-    server: 'offers something else where the offer stood, as a stripping proxy does',
+    server: 'offers something else where the offer stood, as a stripping proxy does, and a login in clear',
     client: `${STAYS_AWAY}; never takes it for an offer`,
   },
-  refuse: { server: 'offers TLS and refuses it', client: STAYS_AWAY },
+  refuse: { server: 'offers TLS, and refuses it, but no login in clear', client: STAYS_AWAY },
   preauth: { server: 'says that the user is logged in already, which forbids TLS', client: STAYS_AWAY },
   'no-hello': {
     server: 'does not understand the command, or the version, that leads to the offer',

@@ -84,7 +84,7 @@ export interface Session {
   readonly attack: Attack | null;
   /** Where it can be connected to once more, for FTP's data; null when this server has no means to. */
   readonly ports: DataPorts | null;
-  /** Whatever the dialect keeps: names, states, envelopes. */
+  /** Whatever the dialect keeps: names, states, envelopes. `user` is there once the client has logged in. */
   readonly memory: Map<string, string>;
 }
 

@@ -7,7 +7,7 @@ import type { Op } from '../core/op.ts';
 import type { DataPorts } from './beside.ts';
 import { type Channel, ChannelError } from './channel.ts';
 import type { ServerDialogue, Session } from './dialect.ts';
-import { CLOSED, commandLineOp, SERVED, upgradeWith } from './server-command.ts';
+import { CLOSED, commandLineOp, SERVED, takesLogin, upgradeWith } from './server-command.ts';
 import type { Wire } from './wire.ts';
 
 const LONGEST_COMMAND = 4_096;
@@ -205,7 +205,7 @@ export const ftpServer: ServerDialogue = {
         break;
       case 'USER':
       case 'PASS':
-        if (encrypted) yield* loginOp(wire, session, verb, argument);
+        if (takesLogin(session)) yield* loginOp(wire, session, verb, argument);
         else yield* wire.linesOp('530 AUTH TLS first');
         break;
       case 'PBSZ':

@@ -5,7 +5,7 @@
 import type { Op } from '../core/op.ts';
 import type { Served, ServerDialogue, Session } from './dialect.ts';
 import { plainUser } from './sasl-plain.ts';
-import { CLOSED, SERVED, upgradeWith } from './server-command.ts';
+import { CLOSED, SERVED, takesLogin, upgradeWith } from './server-command.ts';
 import { type Token, tokensOp } from './tokens.ts';
 import type { Wire } from './wire.ts';
 
@@ -28,10 +28,11 @@ const TAMPERING = [
   '* FLAGS (\\Tampered)',
 ];
 
-function capabilities({ encrypted, attack }: Session): string {
+function capabilities(session: Session): string {
+  const { encrypted, attack } = session;
   if (encrypted) return 'IMAP4rev1 LITERAL+ SASL-IR ID AUTH=PLAIN';
   const trigger = attack === 'omit' ? '' : attack === 'rename' ? ' XXXXXXXA' : ' STARTTLS';
-  return `IMAP4rev1 LITERAL+ ID${trigger} LOGINDISABLED`;
+  return `IMAP4rev1 LITERAL+ ID${trigger} ${takesLogin(session) ? 'SASL-IR AUTH=PLAIN' : 'LOGINDISABLED'}`;
 }
 
 /** Reads a command. Null for one that was answered here already; 'end' at the end of the stream. */
@@ -42,7 +43,7 @@ function* readOp(wire: Wire, session: Session): Op<Command | null | 'end'> {
   const tokens = yield* tokensOp(wire, line, { line: LONGEST_LINE, literals: MOST_LITERALS }, function* (_, before) {
     // A password is not asked for in clear.
     const verb = before[1]?.text.toUpperCase();
-    refused = !session.encrypted && (verb === 'LOGIN' || verb === 'AUTHENTICATE');
+    refused = !takesLogin(session) && (verb === 'LOGIN' || verb === 'AUTHENTICATE');
     if (!refused) yield* wire.linesOp('+ go on');
     return !refused;
   });
@@ -179,7 +180,7 @@ export const imapServer: ServerDialogue = {
         return yield* starttlsOp(wire, session, command);
       case 'AUTHENTICATE':
       case 'LOGIN':
-        if (!encrypted) yield* refuseClearOp(wire, tag);
+        if (!takesLogin(session)) yield* refuseClearOp(wire, tag);
         else if (session.memory.has('user')) yield* wire.linesOp(`${tag} BAD logged in already`);
         else if (verb === 'LOGIN') yield* loginOp(wire, session, command);
         else yield* authenticateOp(wire, session, command);

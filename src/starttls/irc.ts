@@ -17,7 +17,7 @@ import { capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening, Reply, ServerDialogue, Session } from './dialect.ts';
 import { quoted } from './quoted.ts';
 import { plainUser, showSecrets } from './sasl-plain.ts';
-import { CLOSED, SERVED, upgradeWith } from './server-command.ts';
+import { CLOSED, SERVED, takesLogin, upgradeWith } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 export interface IrcMessage {
@@ -162,10 +162,12 @@ function numericOp(wire: Wire, { host, memory }: Session, code: string, ...rest:
   return wire.linesOp([`:${host}`, code, memory.get('nick') ?? '*', ...rest].join(' '));
 }
 
-function capabilityNames({ encrypted, attack }: Session, values: boolean): string {
-  if (encrypted) return `multi-prefix sasl${values ? '=PLAIN' : ''}`;
+function capabilityNames(session: Session, values: boolean): string {
+  const { encrypted, attack } = session;
+  const sasl = takesLogin(session) ? ` sasl${values ? '=PLAIN' : ''}` : '';
+  if (encrypted) return `multi-prefix${sasl}`;
   const trigger = attack === 'omit' ? '' : attack === 'rename' ? ' XXX' : ' tls';
-  return `multi-prefix${trigger}`;
+  return `multi-prefix${trigger}${sasl}`;
 }
 
 function* capOp(wire: Wire, session: Session, [given = '', ...rest]: readonly string[]): Op<void> {
@@ -195,16 +197,18 @@ function* capOp(wire: Wire, session: Session, [given = '', ...rest]: readonly st
 }
 
 function* authenticateOp(wire: Wire, session: Session, [given = '']: readonly string[]): Op<void> {
-  const { encrypted, memory } = session;
+  const { memory } = session;
   const begun = memory.delete('authenticating');
-  if (!encrypted) return yield* numericOp(wire, session, '904', ':TLS first');
+  if (!takesLogin(session)) return yield* numericOp(wire, session, '904', ':TLS first');
   if (!begun) {
     if (given.toUpperCase() !== 'PLAIN') return yield* numericOp(wire, session, '908', 'PLAIN', ':is what is known');
     memory.set('authenticating', '');
     return yield* wire.linesOp('AUTHENTICATE +');
   }
   if (given === '*') return yield* numericOp(wire, session, '906', ':given up');
-  if (plainUser(given) === null) return yield* numericOp(wire, session, '904', ':not a response of PLAIN');
+  const user = plainUser(given);
+  if (user === null) return yield* numericOp(wire, session, '904', ':not a response of PLAIN');
+  memory.set('user', user);
   yield* numericOp(wire, session, '903', ':welcome');
 }
 
@@ -249,7 +253,8 @@ const server: ServerDialogue = {
         }
         break;
       case 'PASS':
-        if (!encrypted) yield* numericOp(wire, session, '464', ':TLS first');
+        if (!takesLogin(session)) yield* numericOp(wire, session, '464', ':TLS first');
+        else memory.set('user', '');
         break;
       case 'AUTHENTICATE':
         yield* authenticateOp(wire, session, parameters);

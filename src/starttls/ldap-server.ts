@@ -35,7 +35,7 @@ import {
   UNBIND_REQUEST,
   WHO_AM_I,
 } from './ldap-message.ts';
-import { CLOSED, SERVED } from './server-command.ts';
+import { CLOSED, SERVED, takesLogin } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 const WHAT = 'the request';
@@ -104,8 +104,11 @@ function bind(operation: BerValue, session: Session): BerValue {
   if (integerOf(version, INTEGER, WHAT) !== VERSION) {
     return result(BIND_RESPONSE, RESULT.protocolError, 'version 3 is spoken here');
   }
-  if (!session.encrypted) return confidentialityRequired(BIND_RESPONSE);
-  if (proof?.tag === SIMPLE) return result(BIND_RESPONSE, RESULT.success);
+  if (!takesLogin(session)) return confidentialityRequired(BIND_RESPONSE);
+  if (proof?.tag === SIMPLE) {
+    if (proof.bytes.length > 0) session.memory.set('user', '');
+    return result(BIND_RESPONSE, RESULT.success);
+  }
   return result(BIND_RESPONSE, RESULT.authMethodNotSupported, 'simple binds are taken here');
 }
 

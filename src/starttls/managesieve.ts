@@ -15,7 +15,7 @@ import { capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening, Reply, ServerDialogue, Session } from './dialect.ts';
 import { quoted } from './quoted.ts';
 import { plainUser, showSecrets } from './sasl-plain.ts';
-import { CLOSED, SERVED, upgradeWith } from './server-command.ts';
+import { CLOSED, SERVED, takesLogin, upgradeWith } from './server-command.ts';
 import { type Token, type TokenLimits, tokensOp } from './tokens.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
@@ -95,12 +95,14 @@ const client: ClientDialogue = {
   },
 };
 
-function* listOp(wire: Wire, { encrypted, attack }: Session): Op<void> {
+function* listOp(wire: Wire, session: Session): Op<void> {
+  const { encrypted, attack } = session;
   const trigger = attack === 'omit' ? [] : [attack === 'rename' ? '"XXXXXXXA"' : '"STARTTLS"'];
   yield* wire.linesOp(
     '"IMPLEMENTATION" "tcpx"',
     '"SIEVE" "fileinto envelope"',
-    ...(encrypted ? ['"SASL" "PLAIN"'] : ['"SASL" ""', ...trigger]),
+    takesLogin(session) ? '"SASL" "PLAIN"' : '"SASL" ""',
+    ...(encrypted ? [] : trigger),
     '"VERSION" "1.0"',
     'OK "ready"',
   );
@@ -154,7 +156,7 @@ const server: ServerDialogue = {
         else return upgradeWith('OK "go"');
         break;
       case 'AUTHENTICATE':
-        if (!encrypted) yield* wire.linesOp('NO (ENCRYPT-NEEDED) "TLS first"');
+        if (!takesLogin(session)) yield* wire.linesOp('NO (ENCRYPT-NEEDED) "TLS first"');
         else if (memory.has('user')) yield* wire.linesOp('NO "logged in already"');
         else yield* authenticateOp(wire, session, rest);
         break;

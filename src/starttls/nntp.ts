@@ -22,7 +22,7 @@ import type { ClientDialogue, Dialect, Opening, ServerDialogue, Session } from '
 import { dotListOp } from './dot-list.ts';
 import { quoted } from './quoted.ts';
 import { showSecrets } from './sasl-plain.ts';
-import { CLOSED, commandLineOp, SERVED, upgradeWith } from './server-command.ts';
+import { CLOSED, commandLineOp, SERVED, takesLogin, upgradeWith } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 interface NntpReply {
@@ -101,9 +101,11 @@ const client: ClientDialogue = {
 /** RFC 3977 §3.1. */
 const LONGEST_COMMAND = 512;
 
-function capabilityLines({ encrypted, attack }: Session): readonly string[] {
+function capabilityLines(session: Session): readonly string[] {
+  const { encrypted, attack } = session;
   const trigger = attack === 'omit' ? [] : [attack === 'rename' ? 'XXXXXXXA' : 'STARTTLS'];
-  return ['VERSION 2', 'IMPLEMENTATION tcpx', 'READER', 'LIST ACTIVE', ...(encrypted ? ['AUTHINFO USER'] : trigger)];
+  const login = takesLogin(session) ? ['AUTHINFO USER'] : [];
+  return ['VERSION 2', 'IMPLEMENTATION tcpx', 'READER', 'LIST ACTIVE', ...(encrypted ? [] : trigger), ...login];
 }
 
 function* authinfoOp(wire: Wire, { memory }: Session, argument: string): Op<void> {
@@ -164,7 +166,7 @@ const server: ServerDialogue = {
         else return upgradeWith('382 go');
         break;
       case 'AUTHINFO':
-        if (encrypted) yield* authinfoOp(wire, session, argument);
+        if (takesLogin(session)) yield* authinfoOp(wire, session, argument);
         else yield* wire.linesOp('483 TLS first');
         break;
       case 'MODE':
@@ -182,8 +184,8 @@ const server: ServerDialogue = {
         return CLOSED;
       default:
         if (answer === undefined) yield* wire.linesOp('500 unknown command');
-        else if (encrypted && !memory.has('user')) yield* wire.linesOp('480 log in first');
-        else if (!encrypted) yield* wire.linesOp('483 TLS first');
+        else if (!takesLogin(session)) yield* wire.linesOp('483 TLS first');
+        else if (!memory.has('user')) yield* wire.linesOp('480 log in first');
         else yield* wire.linesOp(...answer);
     }
     return SERVED;

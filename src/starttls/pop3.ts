@@ -21,7 +21,7 @@ import type { ClientDialogue, Dialect, Opening, ServerDialogue, Session } from '
 import { dotListOp } from './dot-list.ts';
 import { quoted } from './quoted.ts';
 import { plainUser, showSecrets } from './sasl-plain.ts';
-import { CLOSED, commandLineOp, SERVED, upgradeWith } from './server-command.ts';
+import { CLOSED, commandLineOp, SERVED, takesLogin, upgradeWith } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 interface Pop3Reply {
@@ -128,9 +128,11 @@ function* authOp(wire: Wire, { memory }: Session, argument: string): Op<void> {
   yield* wire.linesOp('+OK welcome');
 }
 
-function capabilities({ encrypted, attack }: Session): readonly string[] {
+function capabilities(session: Session): readonly string[] {
+  const { encrypted, attack } = session;
   const trigger = attack === 'omit' ? [] : [attack === 'rename' ? 'XXXX' : 'STLS'];
-  return ['TOP', 'UIDL', 'RESP-CODES', ...(encrypted ? ['USER', 'SASL PLAIN'] : trigger)];
+  const login = takesLogin(session) ? ['USER', 'SASL PLAIN'] : [];
+  return ['TOP', 'UIDL', 'RESP-CODES', ...(encrypted ? [] : trigger), ...login];
 }
 
 const server: ServerDialogue = {
@@ -164,7 +166,7 @@ const server: ServerDialogue = {
       case 'PASS':
       case 'APOP':
       case 'AUTH':
-        if (!encrypted) yield* wire.linesOp('-ERR [AUTH] TLS first');
+        if (!takesLogin(session)) yield* wire.linesOp('-ERR [AUTH] TLS first');
         else if (memory.has('user')) yield* wire.linesOp('-ERR logged in already');
         else if (verb === 'AUTH') yield* authOp(wire, session, argument);
         else yield* passwordOp(wire, session, verb, argument);

@@ -7,11 +7,12 @@ import type { Attack, Dialect, Session } from './dialect.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
 /**
- * What happened: a command was answered, the client asked for TLS and will get it, plaintext was waiting behind that and
- * was thrown away, TLS began.
+ * What happened: a command was answered, the client has logged in, it asked for TLS and will get it, plaintext was waiting
+ * behind that and was thrown away, TLS began.
  */
 export type ServiceStep =
   | { readonly kind: 'command'; readonly encrypted: boolean }
+  | { readonly kind: 'login'; readonly encrypted: boolean }
   | { readonly kind: 'trigger' }
   | { readonly kind: 'dropped'; readonly stray: Stray }
   | { readonly kind: 'tls'; readonly tls: TlsInfo };
@@ -68,7 +69,9 @@ function* serviceOp(dialect: Dialect, wire: Wire, options: ServeOptions): Op<Ser
   let session = begin();
   yield* server.greetOp(wire, session);
   for (;;) {
+    const known = session.memory.has('user');
     const served = yield* server.commandOp(wire, session);
+    if (!known && session.memory.has('user')) note({ kind: 'login', encrypted: session.encrypted });
     if (served.kind === 'closed') break;
     if (session.encrypted) commands.tls += 1;
     else commands.clear += 1;

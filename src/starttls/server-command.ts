@@ -1,6 +1,6 @@
 /** What the servers of line protocols share: reading a command, and what it led to. */
 import type { Op } from '../core/op.ts';
-import type { Served } from './dialect.ts';
+import type { Attack, Served, Session } from './dialect.ts';
 import type { Wire } from './wire.ts';
 
 export const SERVED: Served = { kind: 'served' };
@@ -9,6 +9,14 @@ export const CLOSED: Served = { kind: 'closed' };
 /** The trigger was granted, in these words. */
 export function upgradeWith(...lines: readonly string[]): Served {
   return { kind: 'upgrade', goAhead: Buffer.from(lines.map((line) => `${line}\r\n`).join(''), 'latin1') };
+}
+
+/** Attacks that leave clients in clear, where those shall log in who fall for them. */
+const STRIPPING: ReadonlySet<Attack | null> = new Set<Attack>(['omit', 'rename', 'refuse']);
+
+/** Whether a login is offered and taken: inside TLS, and in clear by a server that wants to see who shows it a password. */
+export function takesLogin({ encrypted, attack }: Pick<Session, 'encrypted' | 'attack'>): boolean {
+  return encrypted || STRIPPING.has(attack);
 }
 
 export interface CommandLine {

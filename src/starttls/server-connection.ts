@@ -38,6 +38,7 @@ export class Connection {
   #tls: TlsInfo | null = null;
   #commandsInClear = 0;
   #commandsInTls = 0;
+  #loginInClear = false;
 
   constructor(
     number: number,
@@ -77,6 +78,7 @@ export class Connection {
         tls: this.#tls,
         commandsInClear: this.#commandsInClear,
         commandsInTls: this.#commandsInTls,
+        loginInClear: this.#loginInClear,
         discardedBytes: this.#stray?.count ?? 0,
         discardedSample: sample(this.#stray),
         duration: this.#until.clock() - this.#began,
@@ -142,6 +144,10 @@ export class Connection {
       case 'command':
         if (step.encrypted) this.#commandsInTls += 1;
         else this.#commandsInClear += 1;
+        break;
+      case 'login':
+        if (!step.encrypted) this.#loginInClear = true;
+        this.#notify({ kind: 'login', connection: this.number, encrypted: step.encrypted });
         break;
       case 'trigger':
         this.#triggered = true;

@@ -46,6 +46,8 @@ export interface ConnectionEnd {
   /** Null when the client never came to TLS. */
   readonly tls: TlsInfo | null;
   readonly commandsInClear: number;
+  /** Whether it has shown a password in clear, to a server whose attack invited it to. */
+  readonly loginInClear: boolean;
   /** Those that the protocol's own service has answered. */
   readonly commandsInTls: number;
   /** Plaintext that was refused or dropped, and a sample of it in hexadecimal. */
@@ -55,10 +57,14 @@ export interface ConnectionEnd {
   readonly duration: number;
 }
 
-/** `trigger`: the client asked for TLS and is granted it. `injected`: plaintext stood behind that. */
+/**
+ * `login`: the client has proved itself, as far as this server looks. `trigger`: it asked for TLS and is granted it.
+ * `injected`: plaintext stood behind that.
+ */
 export type ServerEvent =
   | { readonly kind: 'connected'; readonly connection: number; readonly remote: Address }
   | { readonly kind: 'exchange'; readonly connection: number; readonly exchange: Exchange }
+  | { readonly kind: 'login'; readonly connection: number; readonly encrypted: boolean }
   | { readonly kind: 'trigger'; readonly connection: number }
   | {
       readonly kind: 'injected';

@@ -2,7 +2,7 @@
 import type { Op } from '../core/op.ts';
 import type { ServerDialogue, Session } from './dialect.ts';
 import { plainUser } from './sasl-plain.ts';
-import { CLOSED, commandLineOp, SERVED, upgradeWith } from './server-command.ts';
+import { CLOSED, commandLineOp, SERVED, takesLogin, upgradeWith } from './server-command.ts';
 import type { Wire } from './wire.ts';
 
 /** RFC 5321 §4.5.3.1.4, with room for the parameters of extensions. */
@@ -14,13 +14,14 @@ const MOST_RECIPIENTS = 1_000;
 const LONGEST_ANSWER = 12_288;
 
 /** SASL's two ways to say a name and a password as they are (RFC 4616; LOGIN was never more than a draft). */
-function* authOp(wire: Wire, { memory, encrypted }: Session, argument: string): Op<void> {
+function* authOp(wire: Wire, session: Session, argument: string): Op<void> {
+  const { memory } = session;
   const [mechanism = '', initial] = argument.split(/[ \t]+/);
   const challengeOp = function* (text: string): Op<string> {
     yield* wire.linesOp(`334 ${Buffer.from(text).toString('base64')}`);
     return yield* wire.lineOp(LONGEST_ANSWER);
   };
-  if (!encrypted) return yield* wire.linesOp('538 5.7.11 TLS first');
+  if (!takesLogin(session)) return yield* wire.linesOp('538 5.7.11 TLS first');
   if (memory.has('user')) return yield* wire.linesOp('503 5.5.1 logged in already');
   if (memory.has('sender')) return yield* wire.linesOp('503 5.5.1 a message is under way');
   let user: string | null;
@@ -56,7 +57,8 @@ export function smtpServer(hello: 'EHLO' | 'LHLO'): ServerDialogue {
   const extensions = (session: Session) => {
     const { encrypted, attack, host } = session;
     const trigger = attack === 'omit' ? [] : [attack === 'rename' ? 'XXXXXXXA' : 'STARTTLS'];
-    const entries = [host, 'PIPELINING', '8BITMIME', ...(encrypted ? ['AUTH PLAIN LOGIN'] : trigger), 'SMTPUTF8'];
+    const login = takesLogin(session) ? ['AUTH PLAIN LOGIN'] : [];
+    const entries = [host, 'PIPELINING', '8BITMIME', ...(encrypted ? [] : trigger), ...login, 'SMTPUTF8'];
     return entries.map((entry, index) => `250${index === entries.length - 1 ? ' ' : '-'}${entry}`);
   };
 

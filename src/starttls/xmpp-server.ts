@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Op } from '../core/op.ts';
 import type { Served, ServerDialogue, Session } from './dialect.ts';
-import { CLOSED, SERVED } from './server-command.ts';
+import { CLOSED, SERVED, takesLogin } from './server-command.ts';
 import { DialogueError, type Wire } from './wire.ts';
 import { escaped, type XmlElement, XmlStream } from './xml-stream.ts';
 import {
@@ -32,13 +32,12 @@ function features(content: Content, { encrypted, attack, memory }: Session): str
   const plain = `<mechanisms xmlns='${SASL}'><mechanism>PLAIN</mechanism></mechanisms>`;
   const external = `<mechanisms xmlns='${SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>`;
   const dialback = "<dialback xmlns='urn:xmpp:features:dialback'/>";
-  const inside = () => {
-    if (content === 'jabber:server') return external + dialback;
-    return memory.has('user') ? `<bind xmlns='${BIND}'/>` : plain;
-  };
+  const bind = `<bind xmlns='${BIND}'/>`;
+  const login = memory.has('user') ? bind : plain;
+  const inside = () => (content === 'jabber:server' ? external + dialback : login);
   const inClear = () => {
-    if (attack === 'omit') return plain;
-    return attack === 'rename' ? `<XXXXXXXA xmlns='${TLS}'/>${plain}` : starttls;
+    if (attack === 'omit') return login;
+    return attack === 'rename' ? `<XXXXXXXA xmlns='${TLS}'/>${login}` : starttls;
   };
   return `<stream:features>${encrypted ? inside() : inClear()}</stream:features>`;
 }
@@ -73,11 +72,21 @@ function* headerOp(wire: Wire, session: Session, content: Content): Op<Served> {
 
 const PROCEED = `<proceed xmlns='${TLS}'/>`;
 
-function* clearElementOp(wire: Wire, { attack }: Session, { name, namespace }: XmlElement): Op<Served> {
+/** The client opens the stream anew. */
+function* successOp(wire: Wire, session: Session): Op<Served> {
+  session.memory.set('user', '');
+  streams.delete(session);
+  yield* wire.sendOp(`<success xmlns='${SASL}'/>`);
+  return SERVED;
+}
+
+function* clearElementOp(wire: Wire, session: Session, { name, namespace }: XmlElement): Op<Served> {
+  const { attack } = session;
   if (name === 'starttls' && namespace === TLS && attack !== 'refuse') {
     return { kind: 'upgrade', goAhead: Buffer.from(PROCEED, 'latin1') };
   }
   if (name === 'auth' && namespace === SASL) {
+    if (takesLogin(session)) return yield* successOp(wire, session);
     yield* wire.sendOp(`<failure xmlns='${SASL}'><encryption-required/></failure>`);
     return SERVED;
   }
@@ -93,12 +102,8 @@ function* tlsElementOp(wire: Wire, session: Session, element: XmlElement): Op<Se
     yield* wire.sendOp(`<failure xmlns='${TLS}'/>${STREAM_END}`);
     return CLOSED;
   }
-  if (namespace === SASL && name === 'auth') {
-    memory.set('user', '');
-    // The client opens the stream anew.
-    streams.delete(session);
-    yield* wire.sendOp(`<success xmlns='${SASL}'/>`);
-  } else if (namespace === DIALBACK && name === 'result') {
+  if (namespace === SASL && name === 'auth') return yield* successOp(wire, session);
+  if (namespace === DIALBACK && name === 'result') {
     const [from, to] = [escaped(attributes.get('to') ?? ''), escaped(attributes.get('from') ?? '')];
     yield* wire.sendOp(`<db:result from='${from}' to='${to}' type='valid'/>`);
   } else if (name === 'iq' && /^(?:get|set)$/.test(attributes.get('type') ?? '')) {

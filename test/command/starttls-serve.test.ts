@@ -93,7 +93,7 @@ describe.concurrent.each(ENGINES)('tcpx starttls --serve on %s', (engine) => {
     expect(await server.finished()).toEqual({ code: 0, signal: null });
     const told = events(server);
     const kinds = told.map(({ event, from }) => (event === 'exchange' ? String(from).slice(0, 1) : event)).join(' ');
-    expect(kinds).toBe('listening connected s c s c trigger s tls c s c s c s ended stopped');
+    expect(kinds).toBe('listening connected s c s c trigger s tls c s c s login c s ended stopped');
     expect(told[0]).toEqual({
       ...{ event: 'listening', protocol: 'smtp', mode: 'upgrade', host: '127.0.0.1', port: server.port, engine },
       attacks: [],
@@ -105,7 +105,7 @@ describe.concurrent.each(ENGINES)('tcpx starttls --serve on %s', (engine) => {
     expect(told[8]).toMatchObject({ event: 'tls', connection: 1, tls: { version: 'TLSv1.3', role: 'server' } });
     expect(told.at(-2)).toMatchObject({
       ...{ event: 'ended', connection: 1, outcome: 'upgraded', reason: '', status: 0 },
-      ...{ commandsInClear: 2, commandsInTls: 2, discardedBytes: 0, discardedSample: '' },
+      ...{ commandsInClear: 2, commandsInTls: 2, loginInClear: false, discardedBytes: 0, discardedSample: '' },
     });
     expect(told.at(-1)).toEqual({ event: 'stopped', connections: 1, outcomes: { upgraded: 1 } });
     expect(server.stderr()).toBe('');
@@ -163,6 +163,16 @@ describe.concurrent.each(ENGINES)('tcpx starttls --serve on %s', (engine) => {
     const [injected] = events(server).filter(({ event }) => event === 'injected');
     expect(injected).toEqual({ event: 'injected', connection: 1, bytes: 6, sample, dropped: false });
     expect(events(server).at(-2)).toMatchObject({ outcome: 'injected', discardedBytes: 6, discardedSample: sample });
+  });
+
+  it('tells of a password in clear, and does not show it', async () => {
+    const server = await serve('smtp', on('--attack', 'omit', '--json', '--connections', '1'));
+    const socket = connect(server.port, '127.0.0.1').setEncoding('latin1');
+    expect(await converse(socket, 'AUTH PLAIN AGFubgBzZXNhbWU=\r\nQUIT\r\n')).toMatch(/\r\n235 .*\r\n221 /);
+    await server.finished();
+    expect(events(server)).toContainEqual({ event: 'login', connection: 1, encrypted: false });
+    expect(events(server).at(-2)).toMatchObject({ outcome: 'clear', loginInClear: true });
+    expect(server.stdout()).not.toContain('AGFubgBzZXNhbWU=');
   });
 
   it('pauses between bytes', async () => {

@@ -109,6 +109,7 @@ function seenThrough(
       expect(code, output).toBe(expected.code);
       expect(output).toMatch(expected.printed ?? /./);
       if (expected.outcome !== undefined) expect(end, output).toMatchObject({ outcome: expected.outcome });
+      expect(end?.loginInClear ?? false).toBe(false);
       expect(inClear + inTls).not.toContain('secret');
     });
   }
@@ -175,6 +176,31 @@ interop('curl', ['curl'], () => {
     expect(['handshake', 'closed']).toContain(end?.outcome);
     expect(end?.tls).toBeNull();
     expect(inTls).toBe('');
+  });
+
+  onEngines('shows its password where TLS is only wished for, and a server strips it', async (engine) => {
+    for (const [protocol, attack] of [
+      ['imap', 'omit'],
+      ['pop3', 'rename'],
+      ['ftp', 'refuse'],
+    ] as const) {
+      const client: ClientOf = (port) => ({
+        command: 'curl',
+        args: [
+          '-sS',
+          '--ssl',
+          '--cacert',
+          pki.ca,
+          '-u',
+          'ann:secret',
+          '--max-time',
+          '5',
+          `${protocol}://localhost:${port}/`,
+        ],
+      });
+      const { output, end } = await visit({ protocol, attack, engine }, client);
+      expect(end, output).toMatchObject({ outcome: 'clear', tls: null, loginInClear: true });
+    }
   });
 
   onEngines('imap in clear, where it need not be TLS', async (engine) => {
