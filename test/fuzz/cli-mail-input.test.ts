@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { completeInput } from '../../src/cli/mail-input.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { within } from '../support/any-mail.ts';
+import { withinTime } from '../support/time-box.ts';
 
 const TIME = 2_000;
 
@@ -44,7 +44,7 @@ const positions = fc.array(fc.nat(), { maxLength: 8 });
 
 describe('a complete message', () => {
   it('is the same however it comes, or is refused in words', async () => {
-    await within(
+    await withinTime(
       TIME,
       fc.asyncProperty(input, positions, async (bytes, at) => {
         const whole = await read(bytes, []).catch((error: unknown) => error);
@@ -64,7 +64,7 @@ describe('a complete message', () => {
       'BCC :eve@example.com',
       'X: y\n folded',
     );
-    await within(
+    await withinTime(
       TIME,
       fc.asyncProperty(fc.array(known, { maxLength: 8 }), positions, async (lines, at) => {
         const message = ['To: ann@example.com', ...lines, '', 'body', ''].join('\n');
