@@ -1,7 +1,11 @@
 /** A source of monotonic milliseconds. Tests replace it. */
 export type Clock = () => number;
 
-export const monotonic: Clock = () => performance.now();
+/** The time since some moment in the past. Unlike performance.now() it loads no module of Node, which takes 2 ms. */
+export const monotonic: Clock = () => {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
+};
 
 /**
  * The one moment at which a whole call gives up. Made at the edge of the API and passed down; an inner phase may take

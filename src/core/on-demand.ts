@@ -3,6 +3,7 @@
  * part of its start.
  */
 import type crypto from 'node:crypto';
+import type dns from 'node:dns';
 import { createRequire } from 'node:module';
 import type tls from 'node:tls';
 import type workers from 'node:worker_threads';
@@ -11,6 +12,15 @@ const require = createRequire(import.meta.url);
 
 export function nodeCrypto(): typeof crypto {
   return require('node:crypto');
+}
+
+export function nodeDns(): typeof dns {
+  return require('node:dns');
+}
+
+/** Its sockets are for the Node engine, which needs all of the module. */
+export function nodeNet(): Pick<typeof import('node:net'), 'isIPv6'> {
+  return require('node:net');
 }
 
 export function nodeTls(): typeof tls {

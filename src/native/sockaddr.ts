@@ -4,8 +4,8 @@
  *   sockaddr_in   (16): family u16 | port u16 be | address 4 | zero 8
  *   sockaddr_in6  (28): family u16 | port u16 be | flowinfo u32 | address 16 | scope_id u32
  */
-import { isIPv4, isIPv6 } from 'node:net';
 import { IoError } from '../core/errors.ts';
+import { isIP } from '../core/ip.ts';
 import { AF_INET, AF_INET6 } from './libc.ts';
 
 export const SOCKADDR_SIZE = 28;
@@ -23,12 +23,13 @@ const view = new DataView(scratch.buffer);
 export function encodeSockaddr(host: string, port: number): Uint8Array {
   scratch.fill(0);
   view.setUint16(2, port);
-  if (isIPv4(host)) {
+  const kind = isIP(host);
+  if (kind === 4) {
     view.setUint16(0, AF_INET, true);
     setDotted(host);
     return scratch.slice(0, SOCKADDR_IN_SIZE);
   }
-  if (!isIPv6(host)) throw new IoError('EAFNOSUPPORT', `address ${host}`);
+  if (kind !== 6) throw new IoError('EAFNOSUPPORT', `address ${host}`);
   const [literal = '', zone] = host.split('%');
   view.setUint16(0, AF_INET6, true);
   ipv6Groups(literal).forEach((group, index) => {

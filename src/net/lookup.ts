@@ -1,8 +1,8 @@
 /** Name resolution: the one blocking call that sockets need. */
-import { lookup } from 'node:dns';
 import type { Deadline } from '../core/deadline.ts';
 import { IoError } from '../core/errors.ts';
 import { isIP } from '../core/ip.ts';
+import { nodeDns } from '../core/on-demand.ts';
 import { type BlockingCall, type Op, offloadOp, type Wake } from '../core/op.ts';
 import type { ResolvedAddress, SyncLookup } from '../native/resolve.ts';
 import type { PlainEndpoint } from './endpoint.ts';
@@ -36,7 +36,7 @@ class Lookup implements BlockingCall {
   watch(wake: () => void): () => void {
     if (this.#wakes === undefined) {
       this.#wakes = [];
-      lookup(this.#host, { all: true, verbatim: true }, (error, found) => {
+      nodeDns().lookup(this.#host, { all: true, verbatim: true }, (error, found) => {
         if (!this.finished) {
           if (error === null)
             this.addresses = found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));

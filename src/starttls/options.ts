@@ -1,9 +1,9 @@
 /** What a caller of `starttls` may say, and the complete settings that come of it. */
-import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { Deadline } from '../core/deadline.ts';
 import { UsageError } from '../core/errors.ts';
+import { isIP } from '../core/ip.ts';
 import type { EngineRequest, Job, TlsOptions } from '../tcpx/index.ts';
 import type { AttemptSettings } from './attempt.ts';
 import type { UpgradePolicy } from './negotiation.ts';
@@ -86,7 +86,7 @@ export function targetOfOptions(options: UrlOptions | HostOptions): Target {
   const self = options.self === undefined ? {} : { self: options.self };
   if ('url' in options) return targetOf(options.url, self);
   const { host, port, protocol } = options;
-  const address = isIPv6(host) ? `[${host}]` : host;
+  const address = isIP(host) === 6 ? `[${host}]` : host;
   return targetOf(`${address}${port === undefined ? '' : `:${port}`}`, { proto: protocol, ...self });
 }
 

@@ -5,7 +5,6 @@
  * The schemes are those of the dialect table: `scheme` begins in clear, `directScheme` with TLS. User names, passwords,
  * paths and queries beside `sslnegotiation` mean nothing here and are not kept.
  */
-import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { domainToASCII } from 'node:url';
 import { UsageError } from '../core/errors.ts';
@@ -105,7 +104,7 @@ export function targetOf(text: string, { proto, mode, self = hostname() }: Targe
   const address = hostOf(host);
   const number = portOf(port, scheme);
   const domain = dialect.addressesDomain === true && user !== undefined && user !== '' ? hostOf(user) : null;
-  const place = `${isIPv6(address) ? `[${address}]` : address}:${number}`;
+  const place = `${isIP(address) === 6 ? `[${address}]` : address}:${number}`;
   const query = scheme.mode === 'direct' && sharesPort(dialect) ? `?${NEGOTIATION}=direct` : '';
   return {
     url: `${scheme.scheme}://${domain === null ? '' : `${domain}@`}${place}${query}`,
@@ -150,7 +149,7 @@ export function withMode(scheme: Scheme, mode: Mode | undefined): Scheme {
 
 function hostOf(text: string): string {
   const bare = text.startsWith('[') ? text.slice(1, -1) : text;
-  if (text.startsWith('[') ? isIPv6(bare) : isIP(bare) !== 0) return bare;
+  if (text.startsWith('[') ? isIP(bare) === 6 : isIP(bare) !== 0) return bare;
   const ascii = text.startsWith('[') || /[\s%]/.test(text) ? '' : domainToASCII(text);
   if (ascii === '') throw new UsageError(`'${text}' is neither a host name nor an address`);
   return ascii;

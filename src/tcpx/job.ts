@@ -6,6 +6,7 @@
  * where it was opened, and later calls find it there (design §2.3, §2.10).
  */
 import { isVariable, type Variable } from '../basic/index.ts';
+import { monotonic } from '../core/deadline.ts';
 import { EngineError, UsageError } from '../core/errors.ts';
 import { runAsync, runSync, sleeper, type Waiter } from '../core/run.ts';
 import { Tracer } from '../core/trace.ts';
@@ -180,7 +181,7 @@ export class Job {
     const program = programNamed(name);
     if (program !== undefined) return this.#callProgram(program, args);
     const routine = routineNamed(name);
-    const started = this.#tracer.calls ? performance.now() : 0;
+    const started = this.#tracer.calls ? monotonic() : 0;
     const frame = this.#frame(routine, args, this.#contexts.sync);
     if ('origin' in frame) return frame;
     const opcode = opcodeOf(frame.call.opcode);
@@ -198,7 +199,7 @@ export class Job {
       const program = programNamed(name);
       if (program !== undefined) return this.#callProgramAsync(program, args, signal).then(wanted);
       const routine = routineNamed(name);
-      const started = this.#tracer.calls ? performance.now() : 0;
+      const started = this.#tracer.calls ? monotonic() : 0;
       const frame = this.#frame(routine, args, this.#contexts.async);
       if ('origin' in frame) return Promise.resolve(wanted(frame));
       const opcode = opcodeOf(frame.call.opcode);
@@ -214,7 +215,7 @@ export class Job {
   }
 
   #callProgram(program: Program, args: readonly (Argument | ListArgument)[]): CallResult {
-    const started = performance.now();
+    const started = monotonic();
     const status = programStatus(program, args);
     const result = runSync(program.runOp(this.caller('sync'), args, this.#policyOf(program)), sleeper);
     return this.#finishProgram(program, status, result, started);
@@ -225,7 +226,7 @@ export class Job {
     args: readonly (Argument | ListArgument)[],
     signal: AbortSignal | undefined,
   ): Promise<CallResult> {
-    const started = performance.now();
+    const started = monotonic();
     const status = programStatus(program, args);
     const result = await runAsync(program.runOp(this.caller('async'), args, this.#policyOf(program)), signal);
     return this.#finishProgram(program, status, result, started);
@@ -245,7 +246,7 @@ export class Job {
     this.#last = last;
     if (this.#tracer.calls) {
       const text = last.text === '' ? '' : ` (${last.text})`;
-      this.#tracer.line(`${program.name} = ${last.status}${text} <${(performance.now() - started).toFixed(3)} ms>`);
+      this.#tracer.line(`${program.name} = ${last.status}${text} <${(monotonic() - started).toFixed(3)} ms>`);
     }
     writeOutputs(outputs);
     status?.writeNumber(last.status);
@@ -405,7 +406,7 @@ export class Job {
     }
     if (this.#tracer.calls) {
       this.#dump(opcode, call, outcome);
-      const elapsed = performance.now() - started;
+      const elapsed = monotonic() - started;
       this.#tracer.line(callLine(routine.name, opcode, call, bits, outcome, status, elapsed));
     }
     routine.finish?.(frame, opcode, status);

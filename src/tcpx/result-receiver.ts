@@ -15,7 +15,7 @@ export interface StartedCall {
   readonly opcode: Opcode | undefined;
   /** Where the results go. */
   readonly frame: Frame;
-  /** Milliseconds of performance.now(), for a trace. */
+  /** Milliseconds on the clock `monotonic`, for a trace. */
   readonly started: number;
 }
 

@@ -1,6 +1,6 @@
 /** Certificates as people look at them. */
 import type { X509Certificate } from 'node:crypto';
-import { isIPv6 } from 'node:net';
+import { isIP } from '../core/ip.ts';
 import { nodeCrypto } from '../core/on-demand.ts';
 import { oneLine } from './info.ts';
 
@@ -59,5 +59,5 @@ function namesOf(text: string): string[] {
 
 /** OpenSSL writes out every group of an IPv6 address. */
 function addressOf(text: string): string {
-  return isIPv6(text) ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text;
+  return isIP(text) === 6 ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text;
 }

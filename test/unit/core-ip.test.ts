@@ -6,6 +6,11 @@ import { isIP } from '../../src/core/ip.ts';
 it('isIP agrees with node:net', () => {
   const texts = fc.oneof(
     fc.ipV4(),
+    fc.ipV4Extended(),
+    fc
+      .array(fc.integer({ min: 0, max: 300 }).map(String), { minLength: 3, maxLength: 5 })
+      .map((octets) => octets.join('.')),
+    fc.ipV4().map((text) => text.replace(/\d/, '0$&')),
     fc.ipV6(),
     fc.domain(),
     fc.string(),
