@@ -1,11 +1,17 @@
 /** `tcpx mail`: one message, from options, from a configuration file or from standard input. */
 import { once } from 'node:events';
+import { MailError } from '../emailx/mail-error.ts';
 import type { MailOptions } from '../emailx/mail-options.ts';
-import type { Adjustments, ComposedMail } from '../emailx/send-mail.ts';
+import { type Adjustments, type ComposedMail, composeAdjusted, sendAdjusted } from '../emailx/send-mail.ts';
 import type { Exchange } from '../starttls/wire.ts';
 import type { Job } from '../tcpx/index.ts';
+import { openJob } from '../tcpx/open-job.ts';
+import { escapeText } from './buffer-text.ts';
 import { EXIT, type Output } from './exit.ts';
 import { type MailCommand, parseMailOptions } from './mail-options.ts';
+import { exitOf, failureText } from './mail-outcome.ts';
+import { failureJson, sentJson, sentText } from './mail-report.ts';
+import { readsInput, requestOf } from './mail-request.ts';
 import type { Progress } from './progress.ts';
 
 /** From this size on a message has a progress bar, in octets. */
@@ -24,7 +30,6 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     output.out(await help());
     return EXIT.ok;
   }
-  const { readsInput, requestOf } = await import('./mail-request.ts');
   try {
     const request = await requestOf(command);
     for (const remark of request.remarks) output.err(`tcpx mail: ${remark}\n`);
@@ -45,16 +50,12 @@ async function carryOut(
   command: MailCommand,
   output: Output,
 ): Promise<number> {
-  const { MailError } = await import('../emailx/mail-error.ts');
   try {
     if (!command.dryRun) return await send(options, adjustments, command, output);
-    const { composeAdjusted } = await import('../emailx/send-mail.ts');
     return await composeAdjusted(options, adjustments, (composed) => show(composed, command, output));
   } catch (error) {
     if (!(error instanceof MailError)) throw error;
-    const { exitOf, failureText } = await import('./mail-outcome.ts');
-    const { escapeText } = await import('./buffer-text.ts');
-    if (command.json) output.out((await import('./mail-report.ts')).failureJson(error));
+    if (command.json) output.out(failureJson(error));
     output.err(`tcpx mail: ${escapeText(failureText(error))}\n`);
     return exitOf(error);
   }
@@ -66,7 +67,6 @@ async function send(
   command: MailCommand,
   output: Output,
 ): Promise<number> {
-  const { sendAdjusted } = await import('../emailx/send-mail.ts');
   const job = await jobOf(command);
   const bar = new Bar();
   // The first one ends the mail and tells what became of it; the second is a signal like any other.
@@ -81,9 +81,8 @@ async function send(
     const all = { ...options, job, signal, ...(process.stderr.isTTY && !command.verbose ? progress : {}) };
     const sent = await sendAdjusted(all, { ...adjustments, delivery });
     await bar.stop();
-    const { sentJson, sentText } = await import('./mail-report.ts');
     output.out(command.json ? sentJson(sent) : sentText(sent));
-    return (await import('./mail-outcome.ts')).exitOf(sent);
+    return exitOf(sent);
   } finally {
     for (const signal of INTERRUPTIONS) process.off(signal, interrupt);
     await bar.stop();
@@ -92,7 +91,6 @@ async function send(
 }
 
 async function jobOf({ engine, tls, trace }: MailCommand): Promise<Job> {
-  const { openJob } = await import('../tcpx/open-job.ts');
   return await openJob({ ...(engine === null ? {} : { engine }), tls, ...(trace === null ? {} : { trace }) });
 }
 

@@ -91,7 +91,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on('error', () => {});
 
-process.exitCode = await main(process.argv.slice(2), {
+const output: Output = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+};
+// For a process that ends before the subcommand has said how.
+process.exitCode = EXIT.failed;
+main(process.argv.slice(2), output).then((status) => {
+  process.exitCode = status;
 });

@@ -82,7 +82,7 @@ export async function measureStarttls(bench: Bench): Promise<StarttlsFigures> {
     const timed = (command: readonly string[] | null) =>
       command === null ? null : fastest(runs, () => timedRun(command));
     const start = {
-      command: (await timed([process.execPath, file('../../src/cli/main.js'), '--version'])) ?? Number.NaN,
+      command: (await timed([process.execPath, file('../../bin/tcpx.cjs'), '--version'])) ?? Number.NaN,
       sClient: await timed(tool('openssl', 'version')),
       gnutlsCli: await timed(tool('gnutls-cli', '--version')),
     };
@@ -162,7 +162,7 @@ async function inProcess(bench: Bench, url: string, alpn: readonly string[]): Pr
 }
 
 function ours(bench: Bench, url: string): readonly string[] {
-  return [process.execPath, file('../../src/cli/main.js'), 'starttls', '--quit', '--ca', bench.ca, url];
+  return [process.execPath, file('../../bin/tcpx.cjs'), 'starttls', '--quit', '--ca', bench.ca, url];
 }
 
 /** Null where the program is not installed. */

@@ -6,7 +6,7 @@ import { message, opening, QUIT, smtpServer } from '../conformance/emailx-mail.t
 import { cleanUpAfterAll, runProcess } from '../support/peer.ts';
 import { stopPeers } from '../support/scripted-peer.ts';
 
-const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../dist/bin/tcpx.cjs', import.meta.url));
 const COLUMNS = engineReports()
   .filter(({ available }) => available)
   .flatMap(({ name }) => [

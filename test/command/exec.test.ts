@@ -1,4 +1,4 @@
-// The command as a user runs it: `node dist/src/cli/main.js` in a process of its own, against a scripted peer.
+// The command as a user runs it: `node dist/bin/tcpx.cjs` in a process of its own, against a scripted peer.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 import { type Step, startPeer, stopPeers } from '../support/scripted-peer.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const main = join(root, 'dist/src/cli/main.js');
+const main = join(root, 'dist/bin/tcpx.cjs');
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 
 const COLUMNS = [

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runProcess, tempDir } from '../support/peer.ts';
 
-export const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+export const main = fileURLToPath(new URL('../../dist/bin/tcpx.cjs', import.meta.url));
 
 export interface Run {
   readonly input?: string | Uint8Array;

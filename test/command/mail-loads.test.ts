@@ -17,7 +17,7 @@ afterAll(stopPeers);
 cleanUpAfterAll();
 
 interface Loaded {
-  /** Below `dist/src`, or below node_modules with the package's name in front. */
+  /** Below `dist/bin`, or below node_modules with the package's name in front. */
   readonly files: readonly string[];
   /** Modules of Node. */
   readonly builtins: readonly string[];
@@ -30,7 +30,7 @@ async function loadedBy(args: readonly string[]): Promise<Loaded> {
   const hook = `import { writeFileSync } from 'node:fs'; process.on('exit', () => writeFileSync(process.env.LIST, process.moduleLoadList.join('\\n')));`;
   const { code, output } = await runProcess({
     command: process.execPath,
-    args: ['--import', `data:text/javascript,${hook}`, join(root, 'dist/src/cli/main.js'), 'mail', ...args],
+    args: ['--import', `data:text/javascript,${hook}`, join(root, 'dist/bin/tcpx.cjs'), 'mail', ...args],
     env: { NODE_V8_COVERAGE: coverage, LIST: list, TCPX_ENGINE: '' },
   });
   expect(code, output).toBe(0);
@@ -42,7 +42,7 @@ async function loadedBy(args: readonly string[]): Promise<Loaded> {
   return {
     files: scripts
       .filter(({ url }) => url.startsWith('file:'))
-      .map(({ url }) => fileURLToPath(url).replace(/^.*\/(?:node_modules|dist\/src)\//, '')),
+      .map(({ url }) => fileURLToPath(url).replace(/^.*\/(?:node_modules|dist\/bin)\//, '')),
     builtins: readFileSync(list, 'latin1')
       .split('\n')
       .flatMap((line) => /^NativeModule ([\w/]+)$/.exec(line)?.[1] ?? []),
@@ -51,13 +51,11 @@ async function loadedBy(args: readonly string[]): Promise<Loaded> {
 
 const LETTER = ['--no-tls', '--from', 'me@example.com', '--to', 'Ann Miller <ann@example.com>', '--subject', 'x'];
 
-/** Folders and files that a plain text over a connection in clear has no use for. */
+/** Packages, and chunks of the command, that a plain text over a connection in clear has no use for. */
 const NOT_FOR_TEXT = [
   /^(nodemailer|cli-progress|sax|asn1js)\//,
-  /^tls\/certificate/,
-  /^starttls\/(smtp|smtp-server|dialects|check|ocsp)\.js$/,
-  /^emailx\/(config-file|settings|pwcrypt|filespec|log|log-exchange|connlock|spool|own-job|routine)\.js$/,
-  /^cli\/(secret-input|progress|ladder|mail-config|mail-input|mail-help|render|scanner|starttls.*|exec.*)\.js$/,
+  /^(exec|help-lines|interactive|ladder|mail-config|mail-help|mail-input|own-job|progress|pwcrypt|routine|secret-input)/,
+  /^(settings|spool|starttls|verdict)/,
 ];
 
 describe.each(engines)('on %s, a plain text', (engine) => {
@@ -75,11 +73,17 @@ describe.each(engines)('on %s, a plain text', (engine) => {
       engine,
     ];
     const { files, builtins } = await loadedBy(args);
-    expect(files).toContain('emailx/deliver.js');
+    expect(files).toContain('mail.shared.cjs');
     expect(files.filter((file) => NOT_FOR_TEXT.some((pattern) => pattern.test(file)))).toEqual([]);
-    const others = engine === 'node' ? /^(net\/(native|gnutls)|native\/|koffi\/)/ : /^net\/node/;
+    const others = engine === 'node' ? /^(engine-gnutls|koffi\/)/ : /^engine-node/;
     expect(files.filter((file) => others.test(file))).toEqual([]);
-    const needless = ['readline', 'fs/promises', 'child_process', 'http', ...(engine === 'node' ? [] : ['tls'])];
+    const needless = [
+      'readline',
+      'fs/promises',
+      'child_process',
+      'http',
+      ...(engine === 'node' ? [] : ['tls', 'perf_hooks']),
+    ];
     expect(builtins.filter((name) => needless.includes(name))).toEqual([]);
   });
 });

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { cleanUpAfterAll, runProcess } from '../support/peer.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const main = join(root, 'dist/src/cli/main.js');
+const main = join(root, 'dist/bin/tcpx.cjs');
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 
 cleanUpAfterAll();

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { cleanUpAfterAll, startProcess, tempDir, toolPath } from '../support/peer.ts';
 import { blackholeListener, startPeer, stopPeers } from '../support/scripted-peer.ts';
 
-const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../dist/bin/tcpx.cjs', import.meta.url));
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 
 afterEach(stopPeers);

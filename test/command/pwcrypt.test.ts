@@ -9,7 +9,7 @@ import { openPassword } from '../../src/emailx/pwcrypt.ts';
 import { mergeSettings } from '../../src/emailx/settings.ts';
 import { cleanUpAfterAll, runProcess, startProcess, tempDir, toolPath } from '../support/peer.ts';
 
-const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../dist/bin/tcpx.cjs', import.meta.url));
 
 cleanUpAfterAll();
 

@@ -13,7 +13,7 @@ import { cleanUpAfterAll, type RunningProcess, runProcess, startProcess, tempDir
 import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const main = join(root, 'dist/src/cli/main.js');
+const main = join(root, 'dist/bin/tcpx.cjs');
 const ENGINES = engineReports().flatMap(({ name, available }) => (available ? [name] : []));
 
 let pki: PkiPaths;

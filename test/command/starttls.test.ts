@@ -13,7 +13,7 @@ import { startPeer, stopPeers } from '../support/scripted-peer.ts';
 import { startVulnerableServer } from '../support/vulnerable-server.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const main = join(root, 'dist/src/cli/main.js');
+const main = join(root, 'dist/bin/tcpx.cjs');
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 const ENGINES = native ? ['gnutls', 'node'] : ['node'];
 if (!native) process.stderr.write('SKIPPED tcpx starttls on gnutls: the engine is not available\n');

@@ -52,13 +52,12 @@ it('an asynchronous request ends when the worker does', async () => {
 it('a call without the file of the worker has a STATUS and a text that tells what to do', async () => {
   const root = new URL('../../', import.meta.url);
   const bundle = tempDir();
-  cpSync(new URL('dist/src', root), join(bundle, 'src'), { recursive: true });
-  copyFileSync(new URL('dist/ashell.def.js', root), join(bundle, 'ashell.def.js'));
+  cpSync(new URL('dist/lib', root), join(bundle, 'lib'), { recursive: true });
   copyFileSync(new URL('package.json', root), join(bundle, 'package.json'));
   symlinkSync(new URL('node_modules', root), join(bundle, 'node_modules'));
-  rmSync(join(bundle, 'src/tcpx/worker.js'));
+  rmSync(join(bundle, 'lib/worker.js'));
   const program = `
-    import { createJob, F } from '${pathToFileURL(join(bundle, 'src/tcpx/index.js'))}';
+    import { createJob, F } from '${pathToFileURL(join(bundle, 'lib/index.js'))}';
     for (const home of ['caller', 'worker']) {
       const job = createJob({ engine: 'node', home });
       const status = F();

@@ -218,7 +218,7 @@ interop('curl', ['curl'], () => {
 
 interop('openssl req', ['openssl', 'curl'], () => {
   it('makes the certificate that the command asks for, as the command says', async () => {
-    const main = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/src/cli/main.js');
+    const main = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/bin/tcpx.cjs');
     const { output } = await runProcess({ command: process.execPath, args: [main, 'starttls', '--serve', 'imap'] });
     const script = /^ {2}openssl [\s\S]*?[^\\]$/m.exec(output)?.[0] ?? 'the command is not there';
     const cwd = tempDir();

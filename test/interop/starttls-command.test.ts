@@ -19,7 +19,7 @@ import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { startXmppServer } from '../support/xmpp-server.ts';
 
-const main = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/src/cli/main.js');
+const main = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/bin/tcpx.cjs');
 const ENGINES = engineReports().flatMap(({ name, available }) => (available ? [name] : []));
 const { ca } = await makePki();
 let pki: PkiPaths;

@@ -137,7 +137,7 @@ export const mailAttachment: Row = {
 function coldContenders(port: number): readonly { readonly name: string; readonly contender: Contender }[] {
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   const addresses = ['--from', 'me@example.com', '--to', 'ann@example.com'];
-  const command = here('../../../src/cli/main.js');
+  const command = here('../../../bin/tcpx.cjs');
   const ours = [
     'mail',
     '--server',
