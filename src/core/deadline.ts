@@ -1,10 +1,12 @@
 /** A source of monotonic milliseconds. Tests replace it. */
 export type Clock = () => number;
 
-/** The time since some moment in the past. Unlike performance.now() it loads no module of Node, which takes 2 ms. */
+const { hrtime } = process;
+
+/** Unlike performance.now(), which takes as long, it loads no module of Node: that would be 2 ms of a program's start. */
 export const monotonic: Clock = () => {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1e3 + nanoseconds / 1e6;
+  const now = hrtime();
+  return now[0] * 1e3 + now[1] / 1e6;
 };
 
 /**
