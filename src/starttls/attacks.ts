@@ -31,7 +31,7 @@ export const ATTACKS = {
     server: 'offers something else where the offer stood, as a stripping proxy does, and a login in clear',
     client: `${STAYS_AWAY}; never takes it for an offer`,
   },
-  refuse: { server: 'offers TLS, and refuses it, but no login in clear', client: STAYS_AWAY },
+  refuse: { server: 'offers TLS, refuses it, and takes a login in clear', client: STAYS_AWAY },
   preauth: { server: 'says that the user is logged in already, which forbids TLS', client: STAYS_AWAY },
   'no-hello': {
     server: 'does not understand the command, or the version, that leads to the offer',
