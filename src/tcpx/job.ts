@@ -7,18 +7,17 @@
  */
 import { isVariable, type Variable } from '../basic/index.ts';
 import { monotonic } from '../core/deadline.ts';
-import { EngineError, UsageError } from '../core/errors.ts';
+import { UsageError } from '../core/errors.ts';
 import { runAsync, runSync, sleeper, type Waiter } from '../core/run.ts';
 import { Tracer } from '../core/trace.ts';
 import type { Engine, EngineName } from '../net/endpoint.ts';
-import { Bridge } from '../sync/bridge.ts';
 import { tlsSettings } from '../tls/settings.ts';
 import type { Call, CallResult, Outcome } from './call.ts';
 import { type Caller, type CallMode, JobCaller } from './caller.ts';
 import { chooseEngine } from './engines.ts';
 import { socketNumberOf } from './execute.ts';
 import { factsOf, type SocketFacts } from './facts.ts';
-import { type Argument, detached, type Frame, type ListArgument, posted, withoutLists, writeBack } from './frame.ts';
+import { type Argument, detached, type Frame, type ListArgument, withoutLists, writeBack } from './frame.ts';
 import { errmsgOutcome } from './handlers/errmsg.ts';
 import { type Receiver, runtimeSync, runtimeTask } from './host.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
@@ -27,12 +26,12 @@ import { type Program, type ProgramResult, programStatus, writeOutputs } from '.
 import { ResultReceiver, type StartedCall } from './result-receiver.ts';
 import { checkPrograms, type FrameContext, programNamed, type Routine, routineNamed } from './routines.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
-import { SecretFilter } from './secrets.ts';
 import { memberNumbers } from './sockary.ts';
 import { MAX_SOCKET_NUMBER, SocketTable } from './sockets.ts';
 import { errnoStatus, inFamily, outcomeOf, refused } from './status.ts';
-import { callLine, hexDump } from './trace-line.ts';
-import type { CallAnswer, Question } from './worker-protocol.ts';
+import { callLine } from './trace-line.ts';
+import { TransferDump } from './transfer-dump.ts';
+import { WorkerSide } from './worker-side.ts';
 
 /** Options of one asynchronous call, as its last argument. */
 export interface CallOptions {
@@ -51,22 +50,6 @@ export interface Xcall {
   async(routine: string, ...args: (Argument | ListArgument | CallOptions)[]): Promise<number>;
 }
 
-let bridge: Bridge<Question, CallAnswer> | undefined;
-let nextJob = 1;
-
-/** The worker of this thread, started on first use. */
-function threadBridge(): Bridge<Question, CallAnswer> {
-  bridge ??= new Bridge(new URL('./worker.js', import.meta.url));
-  return bridge;
-}
-
-/** What the job knows of sockets that live in the worker. */
-interface WorkerSide {
-  readonly bridge: Bridge<Question, CallAnswer>;
-  readonly job: number;
-  readonly sockets: Map<number, SocketFacts>;
-}
-
 export class Job {
   readonly xcall: Xcall;
   /** Why this engine was taken. */
@@ -76,7 +59,7 @@ export class Job {
   readonly #waiter: (() => Waiter) | null;
   readonly #runtime: Runtime;
   readonly #tracer: Tracer;
-  readonly #secrets = new Map<number, SecretFilter>();
+  readonly #dump: TransferDump;
   readonly #lastReady = new WeakMap<ArrayBufferLike, number>();
   readonly #policies = new Map<Program, object>();
   readonly #callers: Partial<Record<CallMode, Caller>> = {};
@@ -100,6 +83,7 @@ export class Job {
     this.engineReason = reason;
     const { assumptions, bits, bind, tls, trace, traceFile } = this.#settings;
     this.#tracer = new Tracer({ topics: trace, file: traceFile });
+    this.#dump = new TransferDump(this.#tracer);
     this.#runtime = {
       assumptions,
       bits,
@@ -151,16 +135,8 @@ export class Job {
     if (this.#closed) return;
     this.#closed = true;
     closeRuntime(this.#runtime);
-    if (this.#worker !== null) {
-      try {
-        this.#worker.bridge.request({ kind: 'close', job: this.#worker.job });
-      } catch (error) {
-        // With a worker that is gone its sockets are closed already.
-        if (!(error instanceof EngineError)) throw error;
-      }
-      this.#worker.sockets.clear();
-      this.#worker = null;
-    }
+    this.#worker?.close();
+    this.#worker = null;
     this.#tracer.close();
   }
 
@@ -297,9 +273,7 @@ export class Job {
       );
     }
     try {
-      const side = this.#workerSide();
-      const answer = side.bridge.request({ kind: 'call', job: side.job, call: posted(call, opcode) });
-      return this.#take(side, call, answer);
+      return this.#workerSide().call(opcode, call);
     } catch (error) {
       return outcomeOf(error, this.#settings.assumptions);
     }
@@ -329,9 +303,7 @@ export class Job {
 
   async #runInWorker(opcode: Opcode, call: Call, signal: AbortSignal | undefined): Promise<Outcome> {
     try {
-      const side = this.#workerSide();
-      const question: Question = { kind: 'call', job: side.job, call: posted(call, opcode) };
-      return this.#take(side, call, await side.bridge.requestAsync(question, signal));
+      return await this.#workerSide().callAsync(opcode, call, signal);
     } catch (error) {
       return outcomeOf(error, this.#settings.assumptions);
     }
@@ -356,27 +328,8 @@ export class Job {
   }
 
   #workerSide(): WorkerSide {
-    if (this.#worker !== null) return this.#worker;
-    const side: WorkerSide = { bridge: threadBridge(), job: nextJob, sockets: new Map() };
-    nextJob += 1;
-    const { assumptions, bits, bind, tls } = this.#settings;
-    side.bridge.request({
-      kind: 'open',
-      job: side.job,
-      tls,
-      options: { assumptions, bits, bind },
-      detail: this.#tracer.detail,
-    });
-    this.#worker = side;
-    return side;
-  }
-
-  #take(side: WorkerSide, call: Call, answer: CallAnswer): Outcome {
-    for (const facts of answer.sockets) side.sockets.set(facts.number, facts);
-    for (const number of answer.gone) side.sockets.delete(number);
-    for (const line of answer.lines) this.#tracer.line(line);
-    if (call.sockary !== null && answer.sockary !== null) call.sockary.set(answer.sockary);
-    return answer.outcome;
+    this.#worker ??= new WorkerSide(this.#settings, this.#tracer);
+    return this.#worker;
   }
 
   #errmsg(call: Call): Outcome {
@@ -405,7 +358,7 @@ export class Job {
       this.#lastReady.set(call.sockary.buffer, outcome.sockport);
     }
     if (this.#tracer.calls) {
-      this.#dump(opcode, call, outcome);
+      this.#dump.note(opcode, call, outcome, socketNumberOf(call, bits), () => this.sockets);
       const elapsed = monotonic() - started;
       this.#tracer.line(callLine(routine.name, opcode, call, bits, outcome, status, elapsed));
     }
@@ -417,33 +370,6 @@ export class Job {
     else writeBack(frame, outcome, status, inPlace);
     return result;
   }
-
-  /** Hex dumps of what a READ or WRITE moved; without the topic `data` secrets are replaced. */
-  #dump(opcode: Opcode | undefined, call: Call, outcome: Outcome): void {
-    if (!this.#tracer.detail || outcome.status <= 0) return;
-    const open = this.#tracer.topics.has('data');
-    if (opcode?.buffer === 'sent') {
-      const bytes = call.buffer.bytes.subarray(0, outcome.status);
-      const shown = this.#secretsOf(call).sent(bytes);
-      for (const line of hexDump('>', open ? bytes : shown)) this.#tracer.line(line);
-    } else if (opcode?.buffer === 'received' && outcome.received !== undefined) {
-      this.#secretsOf(call).received(outcome.received);
-      for (const line of hexDump('<', outcome.received)) this.#tracer.line(line);
-    }
-  }
-
-  /** What is known of the dialogue on the socket of a call; what was known of closed ones is forgotten. */
-  #secretsOf(call: Call): SecretFilter {
-    const number = socketNumberOf(call, this.#settings.bits);
-    let filter = this.#secrets.get(number);
-    if (filter === undefined) {
-      const open = new Set(this.sockets);
-      for (const known of this.#secrets.keys()) if (!open.has(known)) this.#secrets.delete(known);
-      filter = new SecretFilter();
-      this.#secrets.set(number, filter);
-    }
-    return filter;
-  }
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -453,6 +379,7 @@ const statusOf = ({ status }: CallResult): number => status;
 function resultOf({ origin, text, stray, refusedPeer }: Outcome, status: number): CallResult {
   return { status, origin, text, stray, refusedPeer };
 }
+
 function following(number: number): number {
   return number >= MAX_SOCKET_NUMBER ? 1 : number + 1;
 }

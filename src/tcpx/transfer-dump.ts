@@ -1,0 +1,47 @@
+/** The bytes that READ and WRITE moved, in a trace; without the topic `data` secrets are replaced. */
+import type { Tracer } from '../core/trace.ts';
+import type { Call, Outcome } from './call.ts';
+import type { Opcode } from './opcodes.ts';
+import { SecretFilter } from './secrets.ts';
+import { hexDump } from './trace-line.ts';
+
+export class TransferDump {
+  readonly #tracer: Tracer;
+  /** What is known of the dialogue on each socket. */
+  readonly #filters = new Map<number, SecretFilter>();
+
+  constructor(tracer: Tracer) {
+    this.#tracer = tracer;
+  }
+
+  /**
+   * @param number the socket of the call
+   * @param open the sockets of the job; what is known of others is forgotten
+   */
+  note(opcode: Opcode | undefined, call: Call, outcome: Outcome, number: number, open: () => readonly number[]): void {
+    if (!this.#tracer.detail || outcome.status <= 0) return;
+    if (opcode?.buffer === 'sent') {
+      const bytes = call.buffer.bytes.subarray(0, outcome.status);
+      const shown = this.#filterOf(number, open).sent(bytes);
+      this.#dump('>', this.#tracer.topics.has('data') ? bytes : shown);
+    } else if (opcode?.buffer === 'received' && outcome.received !== undefined) {
+      this.#filterOf(number, open).received(outcome.received);
+      this.#dump('<', outcome.received);
+    }
+  }
+
+  #dump(direction: '<' | '>', bytes: Uint8Array): void {
+    for (const line of hexDump(direction, bytes)) this.#tracer.line(line);
+  }
+
+  #filterOf(number: number, open: () => readonly number[]): SecretFilter {
+    let filter = this.#filters.get(number);
+    if (filter === undefined) {
+      const numbers = new Set(open());
+      for (const known of this.#filters.keys()) if (!numbers.has(known)) this.#filters.delete(known);
+      filter = new SecretFilter();
+      this.#filters.set(number, filter);
+    }
+    return filter;
+  }
+}
