@@ -3,6 +3,7 @@
 // A synchronous XCALL blocks its thread, so whatever it talks to lives in another process.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -310,21 +311,25 @@ function hasCode(error: unknown, code: string): boolean {
 
 const handedOut = new Set<number>();
 
+/** Below those that systems give to outgoing connections and to whoever listens on port 0: such a one is gone at once. */
+const PORTS = { first: 10_240, last: 32_767 };
+
 /** A port of `host` that was free a moment ago, never the same twice in one process. See `withFreePort`. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (;;) {
-    const port = await new Promise<number>((resolve, reject) => {
-      const server = createServer();
-      server.once('error', reject);
-      server.listen({ port: 0, host, exclusive: true }, () => {
-        const address = server.address();
-        server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-      });
-    });
+    const port = randomInt(PORTS.first, PORTS.last + 1);
     if (handedOut.has(port)) continue;
     handedOut.add(port);
-    return port;
+    if (await isFree(host, port)) return port;
   }
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error) => (hasCode(error, 'EADDRINUSE') ? resolve(false) : reject(error)));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
 }
 
 /** Calls `start` with free ports, again with others when somebody was quicker to take one. */
