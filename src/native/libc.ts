@@ -8,6 +8,8 @@ import { loadKoffi, openLibrary } from './library.ts';
 
 /** An address in C memory, as koffi hands it out. */
 export type Pointer = bigint | number;
+/** The address of memory that is kept, from {@link addressOf}: it spares koffi a look at the array in every call. */
+export type KeptAddress = number;
 /** What a pointer parameter takes. */
 export type Memory = Uint8Array | Int32Array | BigUint64Array | Pointer | null;
 
@@ -32,14 +34,14 @@ export interface Libc {
   flock(fd: number, operation: number): number;
   close(fd: number): number;
   // poll(2), epoll(7)
-  poll(fds: Int32Array, count: number, timeout: number): number;
+  poll(fds: KeptAddress, count: number, timeout: number): number;
   ppoll(fds: Int32Array, count: number, timeout: Int32Array | null, mask: Uint8Array | null): number;
   epoll_create1(flags: number): number;
   epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array | null): number;
-  epoll_wait(epoll: number, events: Uint8Array, count: number, timeout: number): number;
+  epoll_wait(epoll: number, events: KeptAddress, count: number, timeout: number): number;
   epoll_wait_async(
     epoll: number,
-    events: Uint8Array,
+    events: KeptAddress,
     count: number,
     timeout: number,
     done: (error: unknown, result: number) => void,
@@ -77,7 +79,7 @@ function bind(): Libc {
   const koffi = loadKoffi();
   const library = openLibrary(['libc.so.6', 'libc.so'], 'libc6');
   const f = (definition: string) => library.func(definition);
-  const epoll_wait = f('int epoll_wait(int epoll, void *events, int count, int timeout)');
+  const epoll_wait = f('int epoll_wait(int epoll, intptr_t events, int count, int timeout)');
   return {
     errno: () => koffi.errno(),
     socket: f('int socket(int domain, int type, int protocol)'),
@@ -95,7 +97,7 @@ function bind(): Libc {
     ioctl: f('int ioctl(int fd, unsigned long request, void *value)'),
     flock: f('int flock(int fd, int operation)'),
     close: f('int close(int fd)'),
-    poll: f('int poll(void *fds, unsigned long count, int timeout)'),
+    poll: f('int poll(intptr_t fds, unsigned long count, int timeout)'),
     ppoll: f('int ppoll(void *fds, unsigned long count, void *timeout, void *mask)'),
     epoll_create1: f('int epoll_create1(int flags)'),
     epoll_ctl: f('int epoll_ctl(int epoll, int operation, int fd, void *event)'),
@@ -122,6 +124,15 @@ function bindAsynchronousLookup(f: (definition: string) => AsynchronousLookup[ke
     // musl has none; name resolution then cannot be bounded by a timer in a synchronous call.
     return null;
   }
+}
+
+/** V8 keeps smaller arrays among its own objects, which it moves. */
+const LEAST_FIXED = 65;
+
+/** Where the bytes of an array are, for as long as there is the array, which has to have more than 64. */
+export function addressOf(memory: Uint8Array | Int32Array): KeptAddress {
+  if (memory.byteLength < LEAST_FIXED) throw new Error(`${memory.byteLength} bytes have no address to keep`);
+  return Number(loadKoffi().address(memory));
 }
 
 /** The error of the system call that has just failed. */

@@ -11,7 +11,7 @@ import type { Deadline } from '../core/deadline.ts';
 import { nodeWorkers } from '../core/on-demand.ts';
 import type { Wait, Wake } from '../core/op.ts';
 import { refuseEndless, type Waiter } from '../core/run.ts';
-import { lastErrno, loadLibc, systemError } from './libc.ts';
+import { addressOf, lastErrno, loadLibc, systemError } from './libc.ts';
 
 /**
  * Signals that Node or libuv handle without being asked to, and whose default action is not to end the process. The first
@@ -97,16 +97,23 @@ export function timespec(until: Deadline, into: Int32Array): Int32Array | null {
 /** Longest timeout that poll(2) takes. */
 const LONGEST_POLL = 0x7fffffff;
 
+/** Room for most waits from the beginning. */
+const LEAST_ENTRIES = 16;
+
 export class Poller implements Waiter {
   readonly #libc = loadLibc();
   /** struct pollfd: fd int | events short | revents short. */
-  #fds = new Int32Array(2);
+  #fds = new Int32Array(LEAST_ENTRIES * 2);
+  #fdsAddress = addressOf(this.#fds);
   readonly #timespec = new Int32Array(4);
 
   wait(wait: Wait): Wake {
     const count = wait.on.length;
     if (count === 0) refuseEndless(wait.until);
-    if (this.#fds.length < 2 * count) this.#fds = new Int32Array(2 * count);
+    if (this.#fds.length < 2 * count) {
+      this.#fds = new Int32Array(2 * count);
+      this.#fdsAddress = addressOf(this.#fds);
+    }
     const fds = this.#fds;
     for (;;) {
       for (let index = 0; index < count; index += 1) {
@@ -118,7 +125,7 @@ export class Poller implements Waiter {
       const mask = signalMask();
       const ready =
         mask === null
-          ? this.#libc.poll(fds, count, pollTimeout(wait.until))
+          ? this.#libc.poll(this.#fdsAddress, count, pollTimeout(wait.until))
           : this.#libc.ppoll(fds, count, timespec(wait.until, this.#timespec), mask);
       if (ready > 0) return 'ready';
       if (ready === 0) {

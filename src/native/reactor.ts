@@ -11,6 +11,7 @@
  */
 import type koffiModule from 'koffi';
 import {
+  addressOf,
   EPOLL_CLOEXEC,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
@@ -58,6 +59,7 @@ export class Reactor {
   readonly #libc = loadLibc();
   readonly #epoll: number;
   readonly #events = new Uint8Array(EVENT_SIZE * BATCH);
+  readonly #eventsAddress = addressOf(this.#events);
   readonly #view = new DataView(this.#events.buffer);
   readonly #registrations: (Registration | undefined)[] = [];
   /** Registrations with an edge that nobody has looked at yet. */
@@ -156,7 +158,7 @@ export class Reactor {
     let count: number;
     this.#took = false;
     do {
-      count = this.#libc.epoll_wait(this.#epoll, this.#events, BATCH, 0);
+      count = this.#libc.epoll_wait(this.#epoll, this.#eventsAddress, BATCH, 0);
       if (count > 0) this.#took = true;
       for (let index = 0; index < count; index += 1) woken = this.#dispatch(this.#view, index, woken);
     } while (count === BATCH);
@@ -201,7 +203,7 @@ export class Reactor {
     this.#fallback ??= new Uint8Array(EVENT_SIZE * BATCH);
     const events = this.#fallback;
     this.#fallbackBusy = true;
-    this.#libc.epoll_wait_async(this.#epoll, events, BATCH, FALLBACK_SLICE, (_error, count) => {
+    this.#libc.epoll_wait_async(this.#epoll, addressOf(events), BATCH, FALLBACK_SLICE, (_error, count) => {
       const view = new DataView(events.buffer);
       let woken = NONE;
       for (let index = 0; index < count; index += 1) woken = this.#dispatch(view, index, woken);

@@ -7,6 +7,7 @@ import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
 import {
   AF_INET,
   AF_INET6,
+  addressOf,
   FIONREAD,
   IPPROTO_IPV6,
   IPPROTO_TCP,
@@ -51,7 +52,9 @@ const scratchLength = new Int32Array(1);
 /** Memory that C has seen before: showing it a small new array costs more than copying into this one. */
 const scratchAddress = new Uint8Array(SOCKADDR_SIZE);
 /** struct pollfd: fd int | events short | revents short. */
-const pollFd = new Int32Array(2);
+/** One struct pollfd, in an array that is large enough to have an address. */
+const pollFd = new Int32Array(32);
+let pollFdAddress: number | undefined;
 const peekByte = new Uint8Array(1);
 
 /** A descriptor with exactly one owner, and its place in the thread's epoll set once it has one. */
@@ -240,7 +243,8 @@ function nameOf(fd: number, call: 'getsockname' | 'getpeername'): Address {
 export function polled(fd: number, events: number): number {
   pollFd[0] = fd;
   pollFd[1] = events;
-  return loadLibc().poll(pollFd, 1, 0) > 0 ? (pollFd[1] ?? 0) >> 16 : 0;
+  pollFdAddress ??= addressOf(pollFd);
+  return loadLibc().poll(pollFdAddress, 1, 0) > 0 ? (pollFd[1] ?? 0) >> 16 : 0;
 }
 
 function setOption(fd: number, level: number, name: number, value: number): void {
