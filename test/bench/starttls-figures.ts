@@ -12,7 +12,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { DIALECTS } from '../../src/starttls/dialects.ts';
-import { type Bench, type Contender, sample } from './harness.ts';
+import { type Bench, type Contender, plainEnvironment, sample } from './harness.ts';
 import type { Ports } from './servers/dialects.ts';
 
 export interface ProtocolFigures {
@@ -179,7 +179,7 @@ async function fastest(runs: number, measure: () => Promise<number | undefined>)
 /** One process from its start to its end, on the client's core, in ms. */
 async function timedRun(command: readonly string[]): Promise<number> {
   const begun = performance.now();
-  const child = spawn('taskset', ['-c', '0', ...command], { stdio: 'ignore' });
+  const child = spawn('taskset', ['-c', '0', ...command], { stdio: 'ignore', env: plainEnvironment() });
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
   return performance.now() - begun;

@@ -2,13 +2,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { alternate, type Contender, type Figures } from '../harness.ts';
+import { alternate, type Contender, type Figures, plainEnvironment } from '../harness.ts';
 import { against, type Row } from '../row.ts';
 
 /** How long a command takes from its start to its end, in ms. */
 export async function timed({ command }: Contender): Promise<Figures> {
   const begun = performance.now();
-  const child = spawn('taskset', ['-c', '0', ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn('taskset', ['-c', '0', ...command], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: plainEnvironment(),
+  });
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
   return { ms: performance.now() - begun };
