@@ -15,7 +15,9 @@ export default defineConfig({
   test: {
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
     projects: [
-      { test: { ...waiting, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      // Pure code: one file's modules serve the next as well, which halves the time.
+      { test: { ...waiting, name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
+      { test: { ...waiting, name: 'loading', include: ['test/loading/**/*.test.ts'] } },
       { test: { ...waiting, name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
       { test: { ...waiting, name: 'command', include: ['test/command/**/*.test.ts'] } },
       { test: { ...waiting, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
