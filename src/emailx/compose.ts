@@ -144,6 +144,7 @@ function messageHeader(
   boundary: string | null,
   uniques: Uniques,
 ): string {
+  const { replyTo, host } = draft;
   const { text, fields, parts } = plan;
   const isMime = boundary !== null || draft.html || draft.mimeBody || text.encoding === 'quoted-printable';
   const mime =
@@ -151,7 +152,7 @@ function messageHeader(
       ? textFields(draft, fields, text, rules)
       : multipartFields(shapeOf(plan).beside.length > 0 ? 'mixed' : relatedTo(draft), boundary, parts);
   const has = (name: string) => fields.some((field) => field.name === name);
-  const generated = generatedFields({ ...draft, isMime, mime }, has, rules, uniques);
+  const generated = generatedFields({ replyTo, host, isMime, mime }, has, rules, uniques);
   const own = joined(fields);
   return rules.generatedLines === 'first' ? generated + own : own + generated;
 }

@@ -64,7 +64,10 @@ export function trimmedHeader(header: string): string {
  */
 export function splitHead(header: string, body: Source): Head {
   const inHeader = EMPTY_LINE.exec(header);
-  if (inHeader !== null) return { ...cutAt(header, inHeader), bodyStart: 0 };
+  if (inHeader !== null) {
+    const { lines, remainder } = cutAt(header, inHeader);
+    return { lines, remainder, bodyStart: 0 };
+  }
   const joined = header + beginningOf(body);
   const match = EMPTY_LINE.exec(joined);
   if (match !== null) {

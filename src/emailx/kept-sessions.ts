@@ -3,7 +3,8 @@ import type { XcallChannel } from '../starttls/xcall-channel.ts';
 import type { ConnLock } from './connlock.ts';
 import type { SmtpSession } from './smtp-session.ts';
 
-export interface KeptSession extends SmtpSession {
+export interface KeptSession {
+  readonly smtp: SmtpSession;
   /** Speaks in the mode of the call that kept the session. */
   readonly channel: XcallChannel;
   /** Held from the connection to its end; null without CONNLOCK. */
@@ -14,19 +15,39 @@ export interface KeptSession extends SmtpSession {
   readonly secrets: readonly string[];
 }
 
-/** By job, and in it by socket number. A job that is let go takes its sessions along. */
-const jobs = new WeakMap<object, Map<number, KeptSession>>();
+/** Where the session of a socket is kept; empty while a call speaks on it. */
+interface Place {
+  session: KeptSession | null;
+}
+
+/**
+ * By job, and in it by socket number. A job that is let go takes its sessions along. Places stay while calls take and keep
+ * a session by turns: a Map that loses and gains an entry makes itself anew every few times, and V8 then lets what hung
+ * on the old ones live until the next full collection.
+ */
+const jobs = new WeakMap<object, Map<number, Place>>();
 
 export function keepSession(job: object, session: KeptSession): void {
-  const sessions = jobs.get(job) ?? new Map<number, KeptSession>();
-  sessions.set(session.channel.socket, session);
-  jobs.set(job, sessions);
+  let places = jobs.get(job);
+  if (places === undefined) {
+    places = new Map();
+    jobs.set(job, places);
+  }
+  const { socket } = session.channel;
+  const place = places.get(socket);
+  if (place !== undefined) {
+    place.session = session;
+    return;
+  }
+  for (const [number, { session: kept }] of places) if (kept === null) places.delete(number);
+  places.set(socket, { session });
 }
 
 /** The session of a socket, which is from now on the caller's to keep again or to close; null when there is none. */
 export function takeSession(job: object, socket: number): KeptSession | null {
-  const sessions = jobs.get(job);
-  const session = sessions?.get(socket) ?? null;
-  sessions?.delete(socket);
+  const place = jobs.get(job)?.get(socket);
+  if (place === undefined) return null;
+  const { session } = place;
+  place.session = null;
   return session;
 }

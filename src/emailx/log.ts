@@ -189,13 +189,13 @@ export class MailLog {
  */
 export function openLog(log: LogSettings, policy: EmailxPolicy, redactor: Redactor): MailLog {
   const { jobName, files } = policy;
-  const options = { level: log.level, jobName, redactor };
-  if (log.file === '' || log.level === 0) return new MailLog({ ...options, path: '' });
+  const { level } = log;
+  if (log.file === '' || level === 0) return new MailLog({ path: '', level, jobName, redactor });
   try {
-    return new MailLog({ ...options, path: files.locate(log.file, 'badConfig', 'LOGFILE') });
+    return new MailLog({ path: files.locate(log.file, 'badConfig', 'LOGFILE'), level, jobName, redactor });
   } catch (error) {
     if (!(error instanceof EmailxError)) throw error;
-    const silent = new MailLog({ ...options, path: '' });
+    const silent = new MailLog({ path: '', level, jobName, redactor });
     silent.fail(`there is no mail log: ${error.message}`);
     return silent;
   }

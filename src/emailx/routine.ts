@@ -25,12 +25,12 @@ import { numberOf, textOf } from './arguments.ts';
 import { readAttachments } from './attachments.ts';
 import { type ConfigFile, NO_CONFIG, readConfig } from './config-file.ts';
 import { type ConnectionPlan, connectOp, isPolite } from './connection.ts';
-import { connLockOp, lockDirectory } from './connlock.ts';
+import { type ConnLock, connLockOp, lockDirectory } from './connlock.ts';
 import { contentOf } from './content.ts';
 import { asBytes, errmsgOf } from './errmsg.ts';
 import { EmailxError } from './error.ts';
 import { failureOf } from './failure.ts';
-import { type KeptSession, keepSession, takeSession } from './kept-sessions.ts';
+import { keepSession, takeSession } from './kept-sessions.ts';
 import { type MailLog, openLog } from './log.ts';
 import { conversationLogger } from './log-exchange.ts';
 import { buildMessage, type Message } from './message.ts';
@@ -38,7 +38,7 @@ import { type EmailxPolicy, parseEmailxOptions } from './options.ts';
 import { messagePayload } from './payload.ts';
 import { Redactor } from './redactor.ts';
 import { type ConnectionSettings, type EmailxSettings, logSettings, mergeSettings } from './settings.ts';
-import { quitOp, resetOp, SmtpRefusal } from './smtp-session.ts';
+import { quitOp, resetOp, SmtpRefusal, type SmtpSession } from './smtp-session.ts';
 import { newProgress, type Progress, transactOp } from './transaction.ts';
 
 /** Where the parameters stand. */
@@ -65,8 +65,6 @@ const MOST_ARGUMENTS = 15;
 /** Flags with which a call looks at `socket`, or writes to it. */
 const SESSION_FLAGS = EMF_LEAVEOPEN | EMF_ALREADYOPEN | EMF_OPENONLY | EMF_CLOSEONLY;
 
-const NOTHING = new Uint8Array(0);
-
 type Arguments = readonly (Argument | ListArgument)[];
 
 export const EMAILX: Program<EmailxPolicy> = {
@@ -90,8 +88,12 @@ interface Mail {
 }
 
 /** An open session that a call speaks on. */
-interface Session extends KeptSession {
+interface Session {
+  readonly smtp: SmtpSession;
+  readonly channel: XcallChannel;
   readonly wire: Wire;
+  readonly lock: ConnLock | null;
+  readonly secrets: readonly string[];
 }
 
 class EmailxCall {
@@ -129,7 +131,8 @@ class EmailxCall {
       { argument: this.#args[AT.errmsg], value: asBytes(result.text) },
       ...(this.#socket === null ? [] : [{ argument: this.#args[AT.socket], value: this.#socket }]),
     ];
-    return { ...result, outputs };
+    const { status, origin, text, stray, refusedPeer } = result;
+    return { status, origin, text, stray, refusedPeer, outputs };
   }
 
   *#performOp(): Op<void> {
@@ -235,7 +238,7 @@ class EmailxCall {
         connected: ({ socket }) => this.#log?.step(`connected to ${server.host} port ${server.port}, socket ${socket}`),
       });
       if (smtp.authenticated !== null) this.#log?.step(`logged in by AUTH ${smtp.authenticated}`);
-      return { ...smtp, channel, wire, lock, secrets, unread: NOTHING };
+      return { smtp, channel, wire, lock, secrets };
     } catch (error) {
       lock?.release();
       if (this.#usesSessions()) this.#socket = this.#policy.assume.closedSocket;
@@ -274,9 +277,9 @@ class EmailxCall {
     }
     for (const secret of kept.secrets) this.#redactor.add(secret);
     const channel = kept.channel.caller === this.#caller ? kept.channel : new XcallChannel(this.#caller, socket);
-    const { unread } = kept;
+    const { smtp, lock, secrets, unread } = kept;
     const wire = new Wire(channel, { until: NEVER, patience: settings.wait, observer: this.#observer(), unread });
-    const session = { ...kept, channel, wire };
+    const session = { smtp, channel, wire, lock, secrets };
     try {
       // A server that has something to say before it is asked ends the session, as a rule.
       if (yield* wire.pendingOp()) throw new SmtpRefusal('the open session', yield* smtpReplyOp(wire));
@@ -302,12 +305,13 @@ class EmailxCall {
   }
 
   *#sendOp(session: Session, mail: Mail, settings: EmailxSettings, leavesOpen: boolean): Op<void> {
+    const { wire, smtp } = session;
     const { envelope } = mail;
     const progress = this.#progress;
     try {
-      const payload = messagePayload(mail.message, session, this.#caller.mode);
+      const payload = messagePayload(mail.message, smtp, this.#caller.mode);
       const options = { partial: this.#policy.assume.partialDelivery, finalWait: settings.finalWait };
-      const { reply, refused } = yield* transactOp(session.wire, session, envelope, payload, options, progress);
+      const { reply, refused } = yield* transactOp(wire, smtp, envelope, payload, options, progress);
       this.#refused = refused.map(({ recipient, code, text }) => `${recipient}: ${code} ${text}`).join('; ');
       this.#log?.message({ ...envelope, status: EMS_OK, text: reply.lines.join(' ') });
     } catch (error) {
@@ -333,9 +337,9 @@ class EmailxCall {
   }
 
   // biome-ignore lint/correctness/useYield: a session is kept without asking the server
-  *#keepOp({ wire, ...session }: Session): Op<void> {
-    keepSession(this.#caller.job, { ...session, unread: wire.takeUnread() });
-    this.#socket = session.channel.socket;
+  *#keepOp({ smtp, channel, wire, lock, secrets }: Session): Op<void> {
+    keepSession(this.#caller.job, { smtp, channel, lock, secrets, unread: wire.takeUnread() });
+    this.#socket = channel.socket;
   }
 
   /** QUIT, and the end of the connection. A message that was taken stays taken, whatever the server says to that. */

@@ -16,19 +16,30 @@ export function constant(bytes: Buffer): Segment {
 
 /** A segment whose size was found out before. It never ends as if complete with another: `changed` is thrown. */
 export function produced(size: number, chunks: () => Iterable<Buffer>, changed: () => EmailxError): Segment {
-  return {
-    size,
-    bytes: null,
-    *chunks() {
-      let left = size;
-      for (const chunk of chunks()) {
-        left -= chunk.length;
-        if (left < 0) throw changed();
-        yield chunk;
-      }
-      if (left > 0) throw changed();
-    },
-  };
+  return new Produced(size, chunks, changed);
+}
+
+class Produced implements Segment {
+  readonly size: number;
+  readonly bytes = null;
+  readonly #chunks: () => Iterable<Buffer>;
+  readonly #changed: () => EmailxError;
+
+  constructor(size: number, chunks: () => Iterable<Buffer>, changed: () => EmailxError) {
+    this.size = size;
+    this.#chunks = chunks;
+    this.#changed = changed;
+  }
+
+  *chunks(): Iterable<Buffer> {
+    let left = this.size;
+    for (const chunk of this.#chunks()) {
+      left -= chunk.length;
+      if (left < 0) throw this.#changed();
+      yield chunk;
+    }
+    if (left > 0) throw this.#changed();
+  }
 }
 
 /** Segments in a row, neighbouring constants as one, so that a small message is one chunk. */
