@@ -70,7 +70,8 @@ export function compose(draft: Draft, rules: ComposeRules, carriage: Carriage, u
   const isMultipart = draft.attachments.length > 0;
   for (;;) {
     const boundary = isMultipart ? uniques.boundary() : null;
-    const limits: Limits = { ...carriage, longLines: rules.longLines, boundary };
+    const { eightBitMime, binaryMime } = carriage;
+    const limits: Limits = { eightBitMime, binaryMime, longLines: rules.longLines, boundary };
     const plan = planOf(draft, limits);
     if (!plan.parts.some(({ facts }) => facts.hasBoundary)) return laidOut(draft, plan, rules, boundary, uniques);
   }

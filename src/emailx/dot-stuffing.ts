@@ -6,6 +6,9 @@ import { CR, LF } from './line-ends.ts';
 
 const DOT = 46;
 const DOT_LINE = Buffer.from('\n.', 'latin1');
+const LAST_LINE = Buffer.from('.\r\n', 'latin1');
+const LINE_END_AND_LAST_LINE = Buffer.from('\r\n.\r\n', 'latin1');
+const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
  * The encoder of one message; chunks may be cut anywhere. A line begins after every LF, also one without CR: servers do
@@ -15,7 +18,7 @@ export class DotStuffer {
   /** The last two octets; before the first chunk the line end of the DATA command. */
   #beforeLast: number = CR;
   #last: number = LF;
-  #scratch = Buffer.alloc(0);
+  #scratch = NOTHING;
 
   /** The chunk itself where it has no such line, else a copy that is valid until the next call. */
   stuff(chunk: Buffer): Buffer {
@@ -32,7 +35,7 @@ export class DotStuffer {
     const complete = this.#beforeLast === CR && this.#last === LF;
     this.#beforeLast = CR;
     this.#last = LF;
-    return Buffer.from(complete ? '.\r\n' : '\r\n.\r\n', 'latin1');
+    return complete ? LAST_LINE : LINE_END_AND_LAST_LINE;
   }
 
   #stuffedAfterLf(chunk: Buffer): Buffer {

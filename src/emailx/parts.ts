@@ -54,7 +54,7 @@ const ENCODED = { eightBit: false, binary: false, endsWithLineEnd: false, hasBou
 export function textPart(text: Text, encodable: boolean, limits: Limits): Part {
   const { remainder, body, bodyStart, signature } = text;
   const small = remainder.length + body.size - bodyStart + (signature?.size ?? 0) <= BLOCK_SIZE;
-  const kept = small ? Buffer.concat(Array.from(linesOf(text), (chunk) => Buffer.from(chunk))) : null;
+  const kept = small ? gathered(linesOf(text)) : null;
   const chunks = () => (kept === null ? linesOf(text) : [kept]);
   const facts = lineFacts(chunks(), limits.boundary);
   const unfit = isUnfit(facts);
@@ -66,6 +66,13 @@ export function textPart(text: Text, encodable: boolean, limits: Limits): Part {
   if (encoded) return encodedText(chunks, () => body.changed());
   const segment = kept === null ? produced(facts.size, chunks, () => body.changed()) : constant(kept);
   return { encoding: facts.eightBit ? '8bit' : '7bit', segment, facts: plainFacts(facts) };
+}
+
+/** Chunks, of which each is valid until the next, as one in memory of its own. */
+function gathered(chunks: Iterable<Buffer>): Buffer {
+  const copies = Array.from(chunks, (chunk) => Buffer.from(chunk));
+  const [only] = copies;
+  return only !== undefined && copies.length === 1 ? only : Buffer.concat(copies);
 }
 
 /**

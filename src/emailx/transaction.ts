@@ -131,12 +131,13 @@ export function* transactOp(
   const reply = chunked
     ? yield* sendChunkedOp(wire, payload, pipelining, options, progress)
     : yield* sendDataOp(wire, payload, dataToo ? others.at(-1) : undefined, options, progress);
-  const refusedNames = new Set(progress.refused.map(({ recipient }) => recipient));
-  return {
-    accepted: recipients.filter((recipient) => !refusedNames.has(recipient)),
-    refused: progress.refused,
-    reply,
-  };
+  return { accepted: withoutRefused(recipients, progress), refused: progress.refused, reply };
+}
+
+function withoutRefused(recipients: readonly string[], { refused }: Progress): readonly string[] {
+  if (refused.length === 0) return recipients;
+  const names = new Set(refused.map(({ recipient }) => recipient));
+  return recipients.filter((recipient) => !names.has(recipient));
 }
 
 function carriesBinary({ capabilities }: SmtpSession, payload: Payload): boolean {
