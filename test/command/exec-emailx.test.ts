@@ -1,12 +1,10 @@
-// XCALL EMAILX from `tcpx exec`: answered with STATUS and errmsg, in scripts and over a session that stays open.
-import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterAll, describe, expect, it } from 'vitest';
 import { message, opening, QUIT, smtpServer } from '../conformance/emailx-mail.ts';
+import { main } from '../support/command.ts';
 import { cleanUpAfterAll, runProcess } from '../support/peer.ts';
 import { stopPeers } from '../support/scripted-peer.ts';
 
-const main = fileURLToPath(new URL('../../dist/bin/tcpx.cjs', import.meta.url));
 const COLUMNS = engineReports()
   .filter(({ available }) => available)
   .flatMap(({ name }) => [

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { cleanUpAfterAll, freePort, runProcess, tempDir } from '../support/peer.ts';
+import { tcpx } from '../support/command.ts';
+import { cleanUpAfterAll, freePort, tempDir } from '../support/peer.ts';
 import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 import { type Step, startPeer, stopPeers } from '../support/scripted-peer.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const main = join(root, 'dist/bin/tcpx.cjs');
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 
 const COLUMNS = [
@@ -25,15 +25,6 @@ beforeAll(async () => {
 });
 afterEach(stopPeers);
 cleanUpAfterAll();
-
-interface Run {
-  readonly input?: string | Uint8Array;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-function tcpx(args: readonly string[], { input = '', env = {} }: Run = {}) {
-  return runProcess({ command: process.execPath, args: [main, ...args], input, env: { TCPX_ENGINE: '', ...env } });
-}
 
 const lines = (...list: string[]) => list.flatMap((line) => ['-e', line]);
 

@@ -1,19 +1,13 @@
 /** What the tests of `tcpx mail` share: the command in a process of its own. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { runProcess, tempDir } from '../support/peer.ts';
+import { type Run, tcpx } from '../support/command.ts';
+import { tempDir } from '../support/peer.ts';
 
-export const main = fileURLToPath(new URL('../../dist/bin/tcpx.cjs', import.meta.url));
-
-export interface Run {
-  readonly input?: string | Uint8Array;
-  readonly env?: Readonly<Record<string, string>>;
-}
+export { main, type Run } from '../support/command.ts';
 
 export function mail(args: readonly string[], { input = '', env = {} }: Run = {}) {
-  const own = { TCPX_ENGINE: '', TCPX_TLS_VERIFY: '', ...env };
-  return runProcess({ command: process.execPath, args: [main, 'mail', ...args], input, env: own });
+  return tcpx(['mail', ...args], { input, env: { TCPX_TLS_VERIFY: '', ...env } });
 }
 
 /** A directory of this file of tests. */

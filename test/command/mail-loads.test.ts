@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterAll, describe, expect, it } from 'vitest';
 import { message, opening, QUIT, smtpServer } from '../conformance/emailx-mail.ts';
+import { main } from '../support/command.ts';
 import { cleanUpAfterAll, runProcess, tempDir } from '../support/peer.ts';
 import { stopPeers } from '../support/scripted-peer.ts';
 
@@ -30,7 +31,7 @@ async function loadedBy(args: readonly string[]): Promise<Loaded> {
   const hook = `import { writeFileSync } from 'node:fs'; process.on('exit', () => writeFileSync(process.env.LIST, process.moduleLoadList.join('\\n')));`;
   const { code, output } = await runProcess({
     command: process.execPath,
-    args: ['--import', `data:text/javascript,${hook}`, join(root, 'dist/bin/tcpx.cjs'), 'mail', ...args],
+    args: ['--import', `data:text/javascript,${hook}`, main, 'mail', ...args],
     env: { NODE_V8_COVERAGE: coverage, LIST: list, TCPX_ENGINE: '' },
   });
   expect(code, output).toBe(0);

@@ -186,12 +186,12 @@ describe.concurrent('what the exit status tells', () => {
     });
   });
 
-  it('tells what became of a mail that Ctrl+C ended', async () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('tells what became of a mail that %s ended', async (signal) => {
     const peer = await smtpServer(opening(), message().slice(0, -1), { discard: 'end' });
     const args = [main, 'mail', ...LETTER, ...HELLO, '--no-tls', '-s', peer.server];
     const child = await startProcess({ command: process.execPath, args, env: { TCPX_ENGINE: '' } });
     while (!(await said(peer).catch(() => '')).includes('\r\n.\r\n')) await new Promise((go) => setTimeout(go, 5));
-    process.kill(child.pid, 'SIGINT');
+    process.kill(child.pid, signal);
     const { code } = await child.finished();
     expect(code).toBe(7);
     expect(child.stderr()).toContain('tcpx mail: unknown: ');

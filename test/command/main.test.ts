@@ -4,22 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { engineReports, OPCODES } from 'tcpx';
 import { describe, expect, it } from 'vitest';
+import { main, tcpx } from '../support/command.ts';
 import { cleanUpAfterAll, runProcess } from '../support/peer.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const main = join(root, 'dist/bin/tcpx.cjs');
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 
 cleanUpAfterAll();
-
-interface Run {
-  readonly input?: string | Uint8Array;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-function tcpx(args: readonly string[], { input = '', env = {} }: Run = {}) {
-  return runProcess({ command: process.execPath, args: [main, ...args], input, env: { TCPX_ENGINE: '', ...env } });
-}
 
 describe.concurrent('tcpx exec', () => {
   it.each([

@@ -1,13 +1,12 @@
 // `tcpx exec` at a terminal: a pseudo-terminal of Python's stands in for one.
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterEach, describe, expect, it } from 'vitest';
+import { main } from '../support/command.ts';
 import { cleanUpAfterAll, startProcess, tempDir, toolPath } from '../support/peer.ts';
 import { blackholeListener, startPeer, stopPeers } from '../support/scripted-peer.ts';
 
-const main = fileURLToPath(new URL('../../dist/bin/tcpx.cjs', import.meta.url));
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 
 afterEach(stopPeers);

@@ -1,15 +1,13 @@
 // `tcpx pwcrypt`: where the password comes from, and what is printed.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseEmailxAssumptions } from '../../src/emailx/assumptions.ts';
 import { parseConfig } from '../../src/emailx/config-file.ts';
 import { openPassword } from '../../src/emailx/pwcrypt.ts';
 import { mergeSettings } from '../../src/emailx/settings.ts';
+import { main } from '../support/command.ts';
 import { cleanUpAfterAll, runProcess, startProcess, tempDir, toolPath } from '../support/peer.ts';
-
-const main = fileURLToPath(new URL('../../dist/bin/tcpx.cjs', import.meta.url));
 
 cleanUpAfterAll();
 

@@ -4,16 +4,14 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { starttls } from 'tcpx/starttls';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ATTACKS } from '../../src/starttls/attacks.ts';
+import { main } from '../support/command.ts';
 import { cleanUpAfterAll, type RunningProcess, runProcess, startProcess, tempDir } from '../support/peer.ts';
 import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const main = join(root, 'dist/bin/tcpx.cjs');
 const ENGINES = engineReports().flatMap(({ name, available }) => (available ? [name] : []));
 
 let pki: PkiPaths;

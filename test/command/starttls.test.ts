@@ -2,18 +2,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dialectNamed } from '../../src/starttls/dialects.ts';
+import { main } from '../support/command.ts';
 import { type DialectServerOptions, startDialectServer, stopDialectServers } from '../support/dialect-server.ts';
 import { cleanUpAfterAll, freePort, runProcess, tempDir } from '../support/peer.ts';
 import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 import { startPeer, stopPeers } from '../support/scripted-peer.ts';
 import { startVulnerableServer } from '../support/vulnerable-server.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const main = join(root, 'dist/bin/tcpx.cjs');
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 const ENGINES = native ? ['gnutls', 'node'] : ['node'];
 if (!native) process.stderr.write('SKIPPED tcpx starttls on gnutls: the engine is not available\n');

@@ -314,8 +314,13 @@ behaviour({ ids: ['LETTER-CONTENT'], title: 'streams, short and long, are sent w
     { content: Readable.from(chunks), name: 'long.txt', encoding: '8bit' as const },
     { content: Readable.from(['schö', 'n']), name: 'short.txt', encoding: '8bit' as const },
   ];
-  const sent = await send(bench, { server: peer.server, attachments });
+  const named: string[][] = [];
+  const onProgress = () => named.push(kept());
+  const sent = await send(bench, { server: peer.server, attachments, onProgress });
   await peer.finished();
+  // What is open needs no name: a process that is killed leaves none behind.
+  expect(named.length).toBeGreaterThan(0);
+  expect(named.flat()).toEqual([]);
   const text = await arrived(peer);
   expect(sent.size).toBe(text.length);
   expect(text.includes(long.toString('latin1'))).toBe(true);

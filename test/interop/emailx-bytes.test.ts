@@ -4,14 +4,15 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createJob, engineReports, F, type Job, S } from 'tcpx';
+import { createJob, F, type Job, S } from 'tcpx';
 import { EMF_STARTTLS } from 'tcpx/ashell.def';
 import { sendMail, sendMailSync } from 'tcpx/emailx';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { COLUMNS, type Column } from '../support/conformance.ts';
 import { type Postfix, type SmtpSink, startPostfix, startSmtpSink, withoutTrace } from '../support/mail-servers.ts';
-import { cleanUpAfterAll, interop, interopRequired, tempDir } from '../support/peer.ts';
+import { cleanUpAfterAll, interop, tempDir } from '../support/peer.ts';
 import { type PkiPaths, writePki } from '../support/pki.ts';
+import { eachColumn } from './tcpx-columns.ts';
 
 let pki: PkiPaths;
 let directory: string;
@@ -38,23 +39,12 @@ const LARGE_ARRIVED = ARRIVED.repeat(Math.ceil(1_300_000 / BODY.length));
 const BINARY = randomBytes(1_000_003);
 
 function inColumns(title: string, run: (job: Job, column: Column) => Promise<void>): void {
-  describe(title, () => {
-    for (const column of COLUMNS) {
-      const name = `${column.engine} ${column.mode}`;
-      const report = engineReports().find((engine) => engine.name === column.engine);
-      if (report?.available !== true && !interopRequired) {
-        process.stderr.write(`SKIPPED interop "${title}" ${name}: ${report?.reason}\n`);
-        it.skip(`${name} (${report?.reason})`, () => {});
-        continue;
-      }
-      it(name, async () => {
-        const job = createJob({ engine: column.engine, tls: { ca: pki.ca } });
-        try {
-          await run(job, column);
-        } finally {
-          job.close();
-        }
-      });
+  eachColumn(title, async (column) => {
+    const job = createJob({ engine: column.engine, tls: { ca: pki.ca } });
+    try {
+      await run(job, column);
+    } finally {
+      job.close();
     }
   });
 }

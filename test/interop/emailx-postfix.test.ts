@@ -3,13 +3,14 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Argument, createJob, engineReports, F, type JobOptions, type ListArgument, S } from 'tcpx';
+import { type Argument, createJob, F, type JobOptions, type ListArgument, S } from 'tcpx';
 import { EMF_ALREADYOPEN, EMF_CLOSEONLY, EMF_LEAVEOPEN, EMF_OPENONLY, EMF_STARTTLS, EMF_TLS } from 'tcpx/ashell.def';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, expect } from 'vitest';
 import { COLUMNS, type Column } from '../support/conformance.ts';
 import { type Mechanism, type Postfix, startPostfix, withoutTrace } from '../support/mail-servers.ts';
-import { cleanUpAfterAll, interop, interopRequired, tempDir } from '../support/peer.ts';
+import { cleanUpAfterAll, interop, tempDir } from '../support/peer.ts';
 import { type PkiPaths, writePki } from '../support/pki.ts';
+import { eachColumn } from './tcpx-columns.ts';
 
 let pki: PkiPaths;
 let directory: string;
@@ -37,47 +38,36 @@ type Send = (letter: Letter) => Promise<{ status: number; errmsg: string }>;
 
 /** Declares a test for each column; `send` is XCALL EMAILX there. */
 function inColumns(title: string, options: () => JobOptions, run: (send: Send, column: Column) => Promise<void>): void {
-  describe(title, () => {
-    for (const column of COLUMNS) {
-      const name = `${column.engine} ${column.mode}`;
-      const report = engineReports().find((engine) => engine.name === column.engine);
-      if (report?.available !== true && !interopRequired) {
-        process.stderr.write(`SKIPPED interop "${title}" ${name}: ${report?.reason}\n`);
-        it.skip(`${name} (${report?.reason})`, () => {});
-        continue;
-      }
-      it(name, async () => {
-        const job = createJob({ ...options(), engine: column.engine });
-        const send: Send = async (letter) => {
-          const status = F();
-          const errmsg = S(400);
-          const args = [
-            letter.opflags,
-            letter.cfgfile ?? '',
-            letter.to,
-            letter.header ?? 'From: Me <me@localhost>\r\nSubject: test',
-            letter.body ?? 'Hello\r\n',
-            status,
-            'me@localhost',
-            letter.attachments ?? '',
-            '',
-            errmsg,
-            letter.socket ?? F(),
-            letter.server,
-            'client.example',
-            letter.username ?? '',
-            letter.password ?? '',
-          ];
-          if (column.mode === 'sync') job.xcall('EMAILX', ...args);
-          else await job.xcall.async('EMAILX', ...args);
-          return { status: status.value, errmsg: errmsg.value };
-        };
-        try {
-          await run(send, column);
-        } finally {
-          job.close();
-        }
-      });
+  eachColumn(title, async (column) => {
+    const job = createJob({ ...options(), engine: column.engine });
+    const send: Send = async (letter) => {
+      const status = F();
+      const errmsg = S(400);
+      const args = [
+        letter.opflags,
+        letter.cfgfile ?? '',
+        letter.to,
+        letter.header ?? 'From: Me <me@localhost>\r\nSubject: test',
+        letter.body ?? 'Hello\r\n',
+        status,
+        'me@localhost',
+        letter.attachments ?? '',
+        '',
+        errmsg,
+        letter.socket ?? F(),
+        letter.server,
+        'client.example',
+        letter.username ?? '',
+        letter.password ?? '',
+      ];
+      if (column.mode === 'sync') job.xcall('EMAILX', ...args);
+      else await job.xcall.async('EMAILX', ...args);
+      return { status: status.value, errmsg: errmsg.value };
+    };
+    try {
+      await run(send, column);
+    } finally {
+      job.close();
     }
   });
 }

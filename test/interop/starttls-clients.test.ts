@@ -14,6 +14,7 @@ import {
   starttls,
 } from 'tcpx/starttls';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { main } from '../support/command.ts';
 import { cleanUpAfterAll, interop, runProcess, tempDir, toolPath } from '../support/peer.ts';
 import { type PkiPaths, writePki } from '../support/pki.ts';
 
@@ -218,7 +219,6 @@ interop('curl', ['curl'], () => {
 
 interop('openssl req', ['openssl', 'curl'], () => {
   it('makes the certificate that the command asks for, as the command says', async () => {
-    const main = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/bin/tcpx.cjs');
     const { output } = await runProcess({ command: process.execPath, args: [main, 'starttls', '--serve', 'imap'] });
     const script = /^ {2}openssl [\s\S]*?[^\\]$/m.exec(output)?.[0] ?? 'the command is not there';
     const cwd = tempDir();

@@ -2,11 +2,10 @@
 // and what the injection test finds out about them.
 
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
 import { type StarttlsStream, starttls } from 'tcpx/starttls';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { main } from '../support/command.ts';
 import { startFtpServer } from '../support/ftp-server.ts';
 import { startIppServer } from '../support/ipp-server.ts';
 import { startIrcServer } from '../support/irc-server.ts';
@@ -19,7 +18,6 @@ import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { startXmppServer } from '../support/xmpp-server.ts';
 
-const main = join(fileURLToPath(new URL('../../', import.meta.url)), 'dist/bin/tcpx.cjs');
 const ENGINES = engineReports().flatMap(({ name, available }) => (available ? [name] : []));
 const { ca } = await makePki();
 let pki: PkiPaths;

@@ -78,12 +78,17 @@ export function inColumns(
   options: JobOptions | (() => JobOptions),
   run: (talker: Talker) => Promise<unknown>,
 ): void {
+  eachColumn(title, (column) => inColumn(column, typeof options === 'function' ? options() : options, run));
+}
+
+/** Declares a test for each column: one that an engine is missing for is skipped loudly, or fails where it is required. */
+export function eachColumn(title: string, run: (column: Column) => Promise<unknown>): void {
   describe(title, () => {
     for (const column of COLUMNS) {
       const name = `${column.engine} ${column.mode}`;
       const report = engineReports().find(({ name }) => name === column.engine);
       if (report?.available === true) {
-        it(name, () => inColumn(column, typeof options === 'function' ? options() : options, run));
+        it(name, () => run(column));
       } else if (interopRequired) {
         it(name, () => expect.fail(`the engine is required here: ${report?.reason}`));
       } else {
