@@ -63,6 +63,11 @@ const KNOWN: Readonly<Record<keyof JobOptions, true>> = {
   programs: true,
 };
 
+/** @throws UsageError for an engine that there is not */
+export function requestedEngine({ engine }: JobOptions, environment: NodeJS.ProcessEnv): EngineRequest {
+  return oneOf('engine', engine ?? (environment.TCPX_ENGINE || 'auto'), ['auto', 'gnutls', 'node']);
+}
+
 /** @throws UsageError that names the option and what it may be */
 export function parseJobOptions(options: JobOptions = {}, environment: NodeJS.ProcessEnv = process.env): JobSettings {
   for (const name of Object.keys(options)) {
@@ -72,7 +77,7 @@ export function parseJobOptions(options: JobOptions = {}, environment: NodeJS.Pr
   }
   const symbols = typeof options.symbols === 'string' ? loadAshellDef(options.symbols) : options.symbols;
   return Object.freeze({
-    engine: oneOf('engine', options.engine ?? (environment.TCPX_ENGINE || 'auto'), ['auto', 'gnutls', 'node']),
+    engine: requestedEngine(options, environment),
     tls: parseTlsOptions(options.tls, environment),
     trace: parseTopics(options.trace ?? (environment.TCPX_TRACE ?? '').split(',')),
     traceFile: options.traceFile ?? (environment.TCPX_TRACE_FILE || null),
