@@ -58,8 +58,8 @@ async function open(way: Way, port: number, protocol = 'tls'): Promise<StarttlsS
 
 const CHUNK = 65_536;
 const MOST = 256 * 2 ** 20;
-/** What buffers on the way may hold, and what the collector has not looked at yet. */
-const BOUND = 128 * 2 ** 20;
+/** What buffers on the way may hold, and what the collector has not looked at yet: less than all of it. */
+const BOUND = 192 * 2 ** 20;
 
 /** Chunks that begin with their number. */
 function* numbered(count: number): Generator<Buffer> {
