@@ -97,6 +97,7 @@ const FAULT_RESULTS: Readonly<Record<DialogueFault, InjectionResult>> = {
   closed: 'refused',
   refused: 'refused',
   malformed: 'refused',
+  wrongMode: 'refused',
   timeout: 'unclear',
 };
 

@@ -61,7 +61,7 @@ function* serviceOp(dialect: Dialect, wire: Wire, options: ServeOptions): Op<Ser
   const commands = { clear: 0, tls: 0 };
   const note = (step: ServiceStep) => options.observer?.(step);
   if (attack === 'silence') {
-    while ((yield* wire.anyOp()) !== null);
+    yield* wire.ignoreOp();
     return { tls: null, commandsInClear: 0, commandsInTls: 0 };
   }
   const drip = options.drip ?? (attack === 'drip' ? 0 : null);

@@ -7,15 +7,16 @@ import { asBuffer } from '../core/bytes.ts';
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { ProtocolError, UsageError } from '../core/errors.ts';
 import { type Op, sleepOp } from '../core/op.ts';
+import { CLIENT_HELLO_HEAD, startsClientHello } from '../net/stray-bytes.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { type Channel, ChannelError, type Role, type Stray } from './channel.ts';
 
 /**
  * Why a dialogue cannot go on. `timeout`: the peer was silent for too long. `closed`: it closed in the middle.
  * `malformed`: what it said is not this protocol, or is longer than any peer needs. `injected`: it sent plaintext where
- * only TLS may follow. `refused`: it said so.
+ * only TLS may follow. `refused`: it said so. `wrongMode`: it begins with TLS where clear text is due.
  */
-export type DialogueFault = 'timeout' | 'closed' | 'malformed' | 'injected' | 'refused';
+export type DialogueFault = 'timeout' | 'closed' | 'malformed' | 'injected' | 'refused' | 'wrongMode';
 
 export class DialogueError extends ProtocolError {
   readonly fault: DialogueFault;
@@ -204,7 +205,7 @@ export class Wire {
       }
       if (place >= 0) return place;
       searched = this.#unread.length;
-      if (!(yield* this.#moreOp())) return -1;
+      if (!(yield* this.#readOp())) return -1;
     }
   }
 
@@ -223,7 +224,7 @@ export class Wire {
    */
   *peekOp(count: number): Op<Uint8Array> {
     while (this.#unread.length < count) {
-      if (yield* this.#moreOp(this.#limit, count - this.#unread.length)) continue;
+      if (yield* this.#readOp(count - this.#unread.length)) continue;
       throw new DialogueError(
         'closed',
         `the ${this.#peer} closed the connection after ${this.#unread.length} of ${count} bytes`,
@@ -234,7 +235,7 @@ export class Wire {
 
   /** Waits for the other side. True when it has closed and nothing is left, false when there is something to read. */
   *endOp(): Op<boolean> {
-    return this.#unread.length === 0 && !(yield* this.#moreOp(this.#limit, 1));
+    return this.#unread.length === 0 && !(yield* this.#readOp(1));
   }
 
   /**
@@ -250,11 +251,19 @@ export class Wire {
 
   /** One chunk of whatever comes next, at least one byte; null at the end of the stream. In memory of its own. */
   *anyOp(): Op<Uint8Array | null> {
-    if (this.#unread.length === 0 && !(yield* this.#moreOp())) return null;
+    if (this.#unread.length === 0 && !(yield* this.#readOp())) return null;
     const bytes = Uint8Array.prototype.slice.call(this.#unread);
     this.#unread = EMPTY;
     this.#heard(bytes);
     return bytes;
+  }
+
+  /** Takes whatever comes and makes nothing of it, until the other side closes. */
+  *ignoreOp(): Op<void> {
+    while (yield* this.#moreOp()) {
+      this.#heard(this.#unread);
+      this.#unread = EMPTY;
+    }
   }
 
   /** Gives bytes back that {@link anyOp} took: those behind the end of what was looked for. */
@@ -350,6 +359,19 @@ export class Wire {
     };
     this.#unread = EMPTY;
     return stray;
+  }
+
+  /**
+   * Receives once, for the dialogue; false at the end of the stream. A server in clear takes no ClientHello: its bytes hold
+   * the ends of lines by chance, and would be answered like commands.
+   */
+  *#readOp(most?: number): Op<boolean> {
+    const more = yield* this.#moreOp(this.#limit, most);
+    const unread = this.#unread;
+    if (this.role === 'server' && !this.#encrypted && unread.length >= CLIENT_HELLO_HEAD && startsClientHello(unread)) {
+      throw new DialogueError('wrongMode', 'the client begins with TLS where clear text is due');
+    }
+    return more;
   }
 
   /** Receives once. False at the end of the stream, and when there is nothing and `until` is NOW. */

@@ -248,6 +248,24 @@ describe.each(ENGINES)('serveStarttls on %s', (engine: EngineName) => {
     socket.destroy();
   });
 
+  it('answers nothing to a ClientHello in clear, whatever line ends are in it', async () => {
+    const { server, ends, events } = await on({});
+    const socket = connect(server.port, '127.0.0.1');
+    let heard = '';
+    socket.setEncoding('latin1').on('data', (text) => {
+      heard += text;
+    });
+    const over = once(socket, 'end');
+    await once(socket, 'data');
+    // With the type of the supported groups, 10, a line ends.
+    socket.write(Buffer.from('160301003d010000390303410d0a42000a4e4f4f500d0a', 'hex'));
+    await over;
+    const [end] = await ends();
+    expect(end).toMatchObject({ outcome: 'wrongMode', commandsInClear: 0, status: 0 });
+    expect(heard).toMatch(/^220 .*\r\n$/);
+    expect(events.some(({ kind }) => kind === 'injected')).toBe(false);
+  });
+
   it('goes on after clients that reset, refuse its certificate or do not show theirs', async () => {
     const { server, ends } = await on({ tls: { ca: pki.ca, clientAuth: 'require' } });
     const socket = connect(server.port, '127.0.0.1');
