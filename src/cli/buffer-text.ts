@@ -14,8 +14,12 @@ const NAMED: Readonly<Record<string, string>> = { '\r': '\\r', '\n': '\\n', '\t'
 /** Control characters, and those that turn the direction of text or hide in it. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029\\]/gu;
 
+/** Most texts: without those classes of characters, which take long to compile. */
+const PLAIN = /^[ -[\]-~]*$/;
+
 /** Text with escapes for what a terminal might take for a command. */
 export function escapeText(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text.replace(UNSAFE, (character) => NAMED[character] ?? escapeCharacter(character));
 }
 

@@ -17,6 +17,8 @@ export interface Output {
   out(text: string): void;
   /** What went wrong: standard error. */
   err(text: string): void;
+  /** Standard output for more than is held in memory, and for a dialogue. What {@link out} writes keeps its place. */
+  stream(): NodeJS.WriteStream;
 }
 
 /** What a subcommand's file exports. */

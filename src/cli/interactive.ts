@@ -26,9 +26,10 @@ export interface InteractiveOptions {
 export async function interact(options: InteractiveOptions): Promise<void> {
   const { session, parser, output } = options;
   const history = readHistory(options.historyFile, output);
+  const screen = output.stream();
   const readline = createInterface({
     input: process.stdin,
-    output: process.stdout.isTTY ? process.stdout : process.stderr,
+    output: screen.isTTY ? screen : process.stderr,
     history: [...history],
     historySize: HISTORY_SIZE,
     removeHistoryDuplicates: true,

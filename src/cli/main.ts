@@ -1,8 +1,8 @@
-#!/usr/bin/env node
 /** The command `tcpx`. A subcommand is a file of its own, loaded when it is asked for. */
 import { createRequire } from 'node:module';
 import { EngineError, UsageError } from '../core/errors.ts';
 import { EXIT, EXIT_HELP, type Output, type Subcommand } from './exit.ts';
+import { standardStreams } from './standard-streams.ts';
 import { hint } from './suggest.ts';
 
 interface Row {
@@ -83,20 +83,8 @@ async function main(args: readonly string[], output: Output): Promise<number> {
   }
 }
 
-// A reader that has seen enough is no error worth a stack trace.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.outputClosed);
-  process.stderr.write(`tcpx: standard output: ${error.message}\n`);
-  process.exit(EXIT.failed);
-});
-process.stderr.on('error', () => {});
-
-const output: Output = {
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
-};
 // For a process that ends before the subcommand has said how.
 process.exitCode = EXIT.failed;
-main(process.argv.slice(2), output).then((status) => {
+main(process.argv.slice(2), standardStreams()).then((status) => {
   process.exitCode = status;
 });

@@ -108,7 +108,7 @@ async function session(
   // Where messages are no text, and where nobody knows what is spoken, bytes are bytes.
   const lines = dialect.describe === undefined && dialect !== TLS;
   try {
-    await talk(stream, { input: process.stdin, output: process.stdout, lines, patience: timeout, err: output.err });
+    await talk(stream, { input: process.stdin, output: output.stream(), lines, patience: timeout, err: output.err });
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;
