@@ -3,13 +3,15 @@
  * which takes longer than all that it then does.
  *
  *   dist/lib    the library, ES modules: one file for each export of package.json, the worker, and what they share
- *   dist/bin    the command, CommonJS, which Node loads without waiting: one file for each subcommand, and what they share
+ *   dist/bin    the command, CommonJS, which loads without waiting: one file for each subcommand, what they share, and
+ *               tcpx.cjs, which starts it
  *
  * Nothing is renamed or left out, so that a stack trace can be read. Types come from tsc; packages stay outside.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type OutputOptions, rolldown } from 'rolldown';
+import { type OutputOptions, type Plugin, rolldown } from 'rolldown';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -28,37 +30,82 @@ const GROUPS = [
   { name: 'engine-node', test: /src\/(net\/node|tls\/priority|tcpx\/engine-node)/ },
 ];
 
-async function bundle(input: Readonly<Record<string, string>>, output: OutputOptions & { dir: string }): Promise<void> {
-  rmSync(output.dir, { recursive: true, force: true });
+/** A CommonJS file has what an ES module must make first, for which Node would have to load more. */
+const OWN_REQUIRE: Plugin = {
+  name: 'own-require',
+  transform: (code) => code.replaceAll('createRequire(import.meta.url)', 'require'),
+};
+
+interface Bundle {
+  readonly input: Readonly<Record<string, string>>;
+  readonly output: OutputOptions;
+  /** Values of names that the sources leave open. */
+  readonly define?: Readonly<Record<string, string>>;
+  readonly plugins?: Plugin[];
+}
+
+async function bundle({ input, output, define = {}, plugins = [] }: Bundle): Promise<void> {
   const build = await rolldown({
     cwd: root,
     input: { ...input },
     platform: 'node',
+    plugins,
     external: (id) => /^[^./]/.test(id),
-    transform: { target: 'node20' },
+    transform: { target: 'node20', define: { ...define } },
     checks: { ineffectiveDynamicImport: false },
   });
-  await build.write({
-    ...output,
-    codeSplitting: { groups: GROUPS },
-    minify: false,
-  });
+  await build.write({ minify: false, ...output });
   await build.close();
 }
 
-await bundle(
-  {
+/** A name for the content of a directory. */
+function fingerprint(directory: string): string {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(directory).sort())
+    hash.update(`${name}\n`).update(readFileSync(`${directory}/${name}`));
+  return hash.digest('hex');
+}
+
+const lib = `${root}dist/lib`;
+rmSync(lib, { recursive: true, force: true });
+await bundle({
+  input: {
     index: 'src/index.ts',
     'ashell.def': 'ashell.def.ts',
     emailx: 'src/emailx/index.ts',
     starttls: 'src/starttls/index.ts',
     worker: 'src/tcpx/worker.ts',
   },
-  { dir: `${root}dist/lib`, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name].shared.js' },
-);
-await bundle(
-  { tcpx: 'src/cli/main.ts' },
-  { dir: `${root}dist/bin`, format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name].shared.cjs' },
-);
+  output: {
+    dir: lib,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].shared.js',
+    codeSplitting: { groups: GROUPS },
+  },
+});
+
+const bin = `${root}dist/bin`;
+rmSync(bin, { recursive: true, force: true });
+await bundle({
+  input: { command: 'src/cli/main.ts' },
+  output: {
+    dir: bin,
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: '[name].shared.cjs',
+    codeSplitting: { groups: GROUPS },
+    // For start.ts, which reads bytes as characters and has no import().
+    charset: 'ascii',
+    dynamicImportInCjs: false,
+    comments: false,
+  },
+  plugins: [OWN_REQUIRE],
+});
+await bundle({
+  input: { tcpx: 'src/cli/start.ts' },
+  output: { dir: bin, format: 'cjs', entryFileNames: '[name].cjs' },
+  define: { BUILD: JSON.stringify(fingerprint(bin)) },
+});
 // A thread is started from a file beside the code that starts it.
-writeFileSync(`${root}dist/bin/worker.js`, "import '../lib/worker.js';\n");
+writeFileSync(`${bin}/worker.js`, "import '../lib/worker.js';\n");

@@ -67,7 +67,7 @@ async function send(
   command: MailCommand,
   output: Output,
 ): Promise<number> {
-  const job = await jobOf(command);
+  const job = await jobOf(command, options);
   const bar = new Bar();
   // The first one ends the mail and tells what became of it; the second is a signal like any other.
   const interruption = new AbortController();
@@ -78,7 +78,7 @@ async function send(
     const observer = command.verbose ? await ladder(output, adjustments) : (adjustments.delivery.observer ?? null);
     const delivery = { ...adjustments.delivery, observer };
     const progress = { onProgress: (sent: number, total: number) => bar.update(sent, total) };
-    const all = { ...options, job, signal, ...(process.stderr.isTTY && !command.verbose ? progress : {}) };
+    const all = { ...options, job, signal, ...(command.verbose ? {} : progress) };
     const sent = await sendAdjusted(all, { ...adjustments, delivery });
     await bar.stop();
     output.out(command.json ? sentJson(sent) : sentText(sent));
@@ -90,8 +90,11 @@ async function send(
   }
 }
 
-async function jobOf({ engine, tls, trace }: MailCommand): Promise<Job> {
-  return await openJob({ ...(engine === null ? {} : { engine }), tls, ...(trace === null ? {} : { trace }) });
+/** In clear no TLS library is wanted: Node's own sockets are there sooner, unless an engine was asked for. */
+async function jobOf({ engine, tls, trace }: MailCommand, { tls: use }: MailOptions): Promise<Job> {
+  const soonest = use === 'never' && !process.env.TCPX_ENGINE ? 'node' : null;
+  const asked = engine ?? soonest;
+  return await openJob({ ...(asked === null ? {} : { engine: asked }), tls, ...(trace === null ? {} : { trace }) });
 }
 
 /** The conversation on standard error, beside a log of it. */
@@ -136,9 +139,10 @@ async function show({ message, envelope }: ComposedMail, { json }: MailCommand, 
   }
   const commands = [`MAIL FROM:<${envelope.from}>`, ...envelope.to.map((recipient) => `RCPT TO:<${recipient}>`)];
   output.out(`${commands.join('\n')}\n\n`);
+  const stream = output.stream();
   for (const chunk of message.chunks()) {
     // The chunk is the message's own memory, good until the next one.
-    if (!process.stdout.write(Buffer.from(chunk))) await once(process.stdout, 'drain');
+    if (!stream.write(Buffer.from(chunk))) await once(stream, 'drain');
   }
   return EXIT.ok;
 }

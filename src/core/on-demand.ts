@@ -8,25 +8,25 @@ import { createRequire } from 'node:module';
 import type tls from 'node:tls';
 import type workers from 'node:worker_threads';
 
-const require = createRequire(import.meta.url);
+const load = createRequire(import.meta.url);
 
 export function nodeCrypto(): typeof crypto {
-  return require('node:crypto');
+  return load('node:crypto');
 }
 
 export function nodeDns(): typeof dns {
-  return require('node:dns');
+  return load('node:dns');
 }
 
 /** Its sockets are for the Node engine, which needs all of the module. */
 export function nodeNet(): Pick<typeof import('node:net'), 'isIPv6'> {
-  return require('node:net');
+  return load('node:net');
 }
 
 export function nodeTls(): typeof tls {
-  return require('node:tls');
+  return load('node:tls');
 }
 
 export function nodeWorkers(): typeof workers {
-  return require('node:worker_threads');
+  return load('node:worker_threads');
 }

@@ -32,7 +32,7 @@ export type LetterParts = Pick<MessageParts, 'header' | 'body' | 'html' | 'mimeB
 type MimeFuncs = typeof import('nodemailer/lib/mime-funcs');
 type QuotedPrintable = typeof import('nodemailer/lib/qp');
 
-const require = createRequire(import.meta.url);
+const load = createRequire(import.meta.url);
 /** RFC 2047 §2: an encoded word has 75 characters at most, its name and marks among them. */
 const ENCODED_WORD = 52;
 /** RFC 5322 §2.1.1. */
@@ -101,7 +101,7 @@ function encodedPart(content: string): { encoding: string; body: string } {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII but NUL is sent as it is
   const plain = /^[\x01-\x7f]*$/.test(lines) && lines.split('\r\n').every((line) => line.length <= LONGEST_LINE);
   if (plain) return { encoding: '7bit', body: lines };
-  const { encode, wrap } = require('nodemailer/lib/qp') as QuotedPrintable;
+  const { encode, wrap } = load('nodemailer/lib/qp') as QuotedPrintable;
   return { encoding: 'quoted-printable', body: wrap(encode(lines), LINE) };
 }
 
@@ -123,7 +123,7 @@ function optional(name: string, value: string): string[] {
 function field(name: string, value: string): string {
   const line = `${name}: ${value}`;
   if (line.length <= LINE) return line;
-  const { foldLines } = require('nodemailer/lib/mime-funcs') as MimeFuncs;
+  const { foldLines } = load('nodemailer/lib/mime-funcs') as MimeFuncs;
   return foldLines(line, LINE);
 }
 
@@ -142,7 +142,7 @@ function text(value: string): string {
 }
 
 function encodedWords(value: string): string {
-  const { encodeWord } = require('nodemailer/lib/mime-funcs') as MimeFuncs;
+  const { encodeWord } = load('nodemailer/lib/mime-funcs') as MimeFuncs;
   return encodeWord(value, 'Q', ENCODED_WORD);
 }
 

@@ -25,14 +25,14 @@ interface Loaded {
 }
 
 /** Sends a mail and tells what that took. */
-async function loadedBy(args: readonly string[]): Promise<Loaded> {
+async function loadedBy(args: readonly string[], engine = ''): Promise<Loaded> {
   const coverage = tempDir();
   const list = join(coverage, 'builtins');
   const hook = `import { writeFileSync } from 'node:fs'; process.on('exit', () => writeFileSync(process.env.LIST, process.moduleLoadList.join('\\n')));`;
   const { code, output } = await runProcess({
     command: process.execPath,
     args: ['--import', `data:text/javascript,${hook}`, main, 'mail', ...args],
-    env: { NODE_V8_COVERAGE: coverage, LIST: list, TCPX_ENGINE: '' },
+    env: { NODE_V8_COVERAGE: coverage, LIST: list, TCPX_ENGINE: engine },
   });
   expect(code, output).toBe(0);
   const scripts = readdirSync(coverage)
@@ -87,6 +87,17 @@ describe.each(engines)('on %s, a plain text', (engine) => {
     ];
     expect(builtins.filter((name) => needless.includes(name))).toEqual([]);
   });
+});
+
+it('loads no TLS library for a mail in clear, unless its engine is asked for', async () => {
+  const send = async (engine: string) => {
+    const peer = await smtpServer(opening(), message(), QUIT);
+    const server = ['--server', peer.server, '--host', 'client.example'];
+    const { files } = await loadedBy([...LETTER, ...server, '--text', 'Hello'], engine);
+    return files.filter((file) => file.startsWith('engine-'));
+  };
+  expect(await send('')).toEqual(['engine-node.shared.cjs']);
+  for (const engine of engines) expect(await send(engine)).toEqual([`engine-${engine}.shared.cjs`]);
 });
 
 it('sees what is loaded when it is needed', async () => {

@@ -1,0 +1,140 @@
+/**
+ * What V8 has made of the command's own files, kept for the next run: compiling them takes longer than sending a mail.
+ * Node's compile cache (22 and later) keeps a third of that, as it leaves out most functions that are compiled when they
+ * are first called.
+ *
+ * What is read here is run: only a file counts that belongs to the user, in a directory that nobody else may write to.
+ */
+import fs from 'node:fs';
+import { Script } from 'node:vm';
+
+/** More than all of the command comes to. */
+const LARGEST = 16_777_216;
+const OTHERS_MAY_WRITE = 0o022;
+
+/** Where each file's part lies behind the header, in bytes. */
+type Places = Readonly<Record<string, readonly [start: number, length: number]>>;
+
+interface Header {
+  /** Of which files it was made. */
+  readonly build: string;
+  /** Of all parts, in bytes. */
+  readonly size: number;
+  readonly places: Places;
+}
+
+/*
+ * file = length of the header:4 (little endian) header (JSON, ASCII) parts
+ */
+const LENGTH = 4;
+
+/** Where caches are, by the XDG base directories; null when there is no such place, or none is wanted. */
+export function cacheDirectory(environment: NodeJS.ProcessEnv): string | null {
+  if (environment.NODE_DISABLE_COMPILE_CACHE) return null;
+  const { XDG_CACHE_HOME: caches, HOME: home } = environment;
+  // A relative path is to be ignored, by the specification.
+  if (caches?.startsWith('/')) return `${caches}/tcpx`;
+  return home?.startsWith('/') ? `${home}/.cache/tcpx` : null;
+}
+
+export class CodeCache {
+  readonly #directory: string | null;
+  readonly #file: string;
+  readonly #build: string;
+  readonly #parts = new Map<string, Buffer>();
+  readonly #scripts = new Map<string, Script>();
+  #complete = true;
+
+  /**
+   * @param directory of caches; made when something is kept. Null for none
+   * @param name of the file in it
+   * @param build names the files to be compiled; what was kept of any others does not count
+   */
+  constructor(directory: string | null, name: string, build: string) {
+    this.#directory = directory;
+    this.#file = `${directory}/${name}`;
+    this.#build = build;
+    if (directory !== null) this.#read();
+  }
+
+  /** The script of a source, compiled or as it was kept. `name` is what stack traces show. */
+  script(name: string, source: string): Script {
+    const cachedData = this.#parts.get(name);
+    const script = new Script(source, { filename: name, ...(cachedData === undefined ? {} : { cachedData }) });
+    if (cachedData === undefined || script.cachedDataRejected) this.#complete = false;
+    this.#scripts.set(name, script);
+    return script;
+  }
+
+  /**
+   * Keeps all scripts with what was compiled of them so far, if one of them was not there before. Whatever stands in the
+   * way, such as a home that cannot be written to: then nothing is kept.
+   */
+  keep(): void {
+    if (this.#directory === null || this.#complete) return;
+    try {
+      fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      if (ours(fs.statSync(this.#directory))) this.#write();
+    } catch {}
+  }
+
+  #read(): void {
+    let descriptor: number | undefined;
+    try {
+      descriptor = fs.openSync(this.#file, 'r');
+      const about = fs.fstatSync(descriptor);
+      if (!ours(about) || about.size > LARGEST || !ours(fs.statSync(`${this.#directory}`))) return;
+      const kept = Buffer.allocUnsafeSlow(about.size);
+      if (fs.readSync(descriptor, kept) !== about.size) return;
+      const end = LENGTH + kept.readUInt32LE(0);
+      const { build, size, places } = JSON.parse(kept.toString('latin1', LENGTH, end)) as Header;
+      if (build !== this.#build || end + size !== about.size) return;
+      for (const [name, [start, length]] of Object.entries(places)) {
+        this.#parts.set(name, kept.subarray(end + start, end + start + length));
+      }
+    } catch {
+      this.#parts.clear();
+    } finally {
+      if (descriptor !== undefined) fs.closeSync(descriptor);
+    }
+  }
+
+  #write(): void {
+    const places: Record<string, [number, number]> = {};
+    const parts: Buffer[] = [];
+    let start = 0;
+    for (const name of new Set([...this.#scripts.keys(), ...this.#parts.keys()])) {
+      // Of files that this run had no use for, the next one may have.
+      const part = this.#scripts.get(name)?.createCachedData() ?? (this.#parts.get(name) as Buffer);
+      places[name] = [start, part.length];
+      parts.push(part);
+      start += part.length;
+    }
+    const header = Buffer.from(JSON.stringify({ build: this.#build, size: start, places } satisfies Header), 'latin1');
+    const length = Buffer.alloc(LENGTH);
+    length.writeUInt32LE(header.length);
+    this.#replace(Buffer.concat([length, header, ...parts]));
+  }
+
+  /** V8 does not look whether a part is whole, so that none may ever be seen that is not. */
+  #replace(content: Uint8Array): void {
+    const draft = `${this.#file}.${process.pid}`;
+    try {
+      const descriptor = fs.openSync(draft, 'wx', 0o600);
+      try {
+        fs.writeFileSync(descriptor, content);
+        fs.fsyncSync(descriptor);
+      } finally {
+        fs.closeSync(descriptor);
+      }
+      fs.renameSync(draft, this.#file);
+    } catch (error) {
+      fs.rmSync(draft, { force: true });
+      throw error;
+    }
+  }
+}
+
+function ours({ uid, mode }: fs.Stats): boolean {
+  return uid === process.geteuid?.() && (mode & OTHERS_MAY_WRITE) === 0;
+}
