@@ -5,6 +5,7 @@ import { type Op, READABLE, type Source, waitOp } from '../../src/core/op.ts';
 import { Wakes } from '../../src/net/wakes.ts';
 import { type Channel, ChannelError, type Role } from '../../src/starttls/channel.ts';
 import type { TlsInfo } from '../../src/tls/info.ts';
+import { TLS_INFO } from './transcript.ts';
 
 class PairedChannel implements Channel {
   tls: TlsInfo | null;
@@ -19,7 +20,7 @@ class PairedChannel implements Channel {
 
   constructor(role: Role, encrypted: boolean) {
     this.role = role;
-    this.tls = encrypted ? info(role) : null;
+    this.tls = encrypted ? { ...TLS_INFO, role } : null;
   }
 
   *receiveOp(until: Deadline, most: number = Number.POSITIVE_INFINITY): Op<Uint8Array | 'timeout'> {
@@ -64,7 +65,7 @@ class PairedChannel implements Channel {
         throw new ChannelError(-319, 'tls', 'the handshake did not finish in time');
       }
     }
-    this.tls = info(role);
+    this.tls = { ...TLS_INFO, role };
     return this.tls;
   }
 
@@ -88,23 +89,6 @@ class PairedChannel implements Channel {
   wake(): void {
     this.#wakes.fireAll();
   }
-}
-
-function info(role: Role): TlsInfo {
-  return {
-    engine: 'node',
-    role,
-    version: 'TLSv1.3',
-    suite: 'TLS_AES_128_GCM_SHA256',
-    group: 'x25519',
-    alpn: null,
-    servername: null,
-    resumed: false,
-    earlyData: false,
-    ocsp: null,
-    verify: { result: 'verified', reasons: [] },
-    peer: null,
-  };
 }
 
 /** What one side sends in one call arrives at the other as one chunk. */
