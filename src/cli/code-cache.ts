@@ -38,7 +38,7 @@ export function cacheDirectory(environment: NodeJS.ProcessEnv): string | null {
 }
 
 export class CodeCache {
-  readonly #directory: string | null;
+  readonly #directory: string;
   readonly #file: string;
   readonly #build: string;
   readonly #parts = new Map<string, Buffer>();
@@ -46,15 +46,15 @@ export class CodeCache {
   #complete = true;
 
   /**
-   * @param directory of caches; made when something is kept. Null for none
+   * @param directory of caches; made when something is kept
    * @param name of the file in it
    * @param build names the files to be compiled; what was kept of any others does not count
    */
-  constructor(directory: string | null, name: string, build: string) {
+  constructor(directory: string, name: string, build: string) {
     this.#directory = directory;
     this.#file = `${directory}/${name}`;
     this.#build = build;
-    if (directory !== null) this.#read();
+    this.#read();
   }
 
   /** The script of a source, compiled or as it was kept. `name` is what stack traces show. */
@@ -71,7 +71,7 @@ export class CodeCache {
    * way, such as a home that cannot be written to: then nothing is kept.
    */
   keep(): void {
-    if (this.#directory === null || this.#complete) return;
+    if (this.#complete) return;
     try {
       fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
       if (ours(fs.statSync(this.#directory))) this.#write();
@@ -83,7 +83,7 @@ export class CodeCache {
     try {
       descriptor = fs.openSync(this.#file, 'r');
       const about = fs.fstatSync(descriptor);
-      if (!ours(about) || about.size > LARGEST || !ours(fs.statSync(`${this.#directory}`))) return;
+      if (!ours(about) || about.size > LARGEST || !ours(fs.statSync(this.#directory))) return;
       const kept = Buffer.allocUnsafeSlow(about.size);
       if (fs.readSync(descriptor, kept) !== about.size) return;
       const end = LENGTH + kept.readUInt32LE(0);
@@ -99,30 +99,13 @@ export class CodeCache {
     }
   }
 
-  #write(): void {
-    const places: Record<string, [number, number]> = {};
-    const parts: Buffer[] = [];
-    let start = 0;
-    for (const name of new Set([...this.#scripts.keys(), ...this.#parts.keys()])) {
-      // Of files that this run had no use for, the next one may have.
-      const part = this.#scripts.get(name)?.createCachedData() ?? (this.#parts.get(name) as Buffer);
-      places[name] = [start, part.length];
-      parts.push(part);
-      start += part.length;
-    }
-    const header = Buffer.from(JSON.stringify({ build: this.#build, size: start, places } satisfies Header), 'latin1');
-    const length = Buffer.alloc(LENGTH);
-    length.writeUInt32LE(header.length);
-    this.#replace(Buffer.concat([length, header, ...parts]));
-  }
-
   /** V8 does not look whether a part is whole, so that none may ever be seen that is not. */
-  #replace(content: Uint8Array): void {
+  #write(): void {
     const draft = `${this.#file}.${process.pid}`;
     try {
       const descriptor = fs.openSync(draft, 'wx', 0o600);
       try {
-        fs.writeFileSync(descriptor, content);
+        fs.writeFileSync(descriptor, this.#content());
         fs.fsyncSync(descriptor);
       } finally {
         fs.closeSync(descriptor);
@@ -132,6 +115,23 @@ export class CodeCache {
       fs.rmSync(draft, { force: true });
       throw error;
     }
+  }
+
+  #content(): Uint8Array {
+    const places: Record<string, [number, number]> = {};
+    const parts: Buffer[] = [];
+    let size = 0;
+    for (const name of new Set([...this.#scripts.keys(), ...this.#parts.keys()])) {
+      // Of files that this run had no use for, the next one may have.
+      const part = this.#scripts.get(name)?.createCachedData() ?? (this.#parts.get(name) as Buffer);
+      places[name] = [size, part.length];
+      parts.push(part);
+      size += part.length;
+    }
+    const header = Buffer.from(JSON.stringify({ build: this.#build, size, places } satisfies Header), 'latin1');
+    const length = Buffer.alloc(LENGTH);
+    length.writeUInt32LE(header.length);
+    return Buffer.concat([length, header, ...parts]);
   }
 }
 

@@ -4,6 +4,7 @@
  * would, but compiled as they were left by the run before.
  */
 import { readFileSync } from 'node:fs';
+import { Script } from 'node:vm';
 import { CodeCache, cacheDirectory } from './code-cache.ts';
 
 /** Names the content of the files beside this one; set by the build. */
@@ -18,11 +19,9 @@ type Wrapper = (exports: object, require: (id: string) => unknown, module: { exp
 // The subcommands run different functions, so that each has a cache of its own.
 const [, , subcommand = ''] = process.argv;
 const kind = /^[a-z]{1,16}$/.test(subcommand) ? subcommand : 'tcpx';
-const cache = new CodeCache(
-  cacheDirectory(process.env),
-  `${kind}-${process.version}-${process.platform}-${process.arch}.bin`,
-  BUILD,
-);
+const caches = cacheDirectory(process.env);
+const name = `${kind}-${process.version}-${process.platform}-${process.arch}.bin`;
+const cache = caches === null ? null : new CodeCache(caches, name, BUILD);
 const modules = new Map<string, { exports: object }>();
 
 function load(id: string): unknown {
@@ -34,13 +33,14 @@ function load(id: string): unknown {
   const file = `${__dirname}/${id.slice(2)}`;
   // The build writes ASCII.
   const source = `(function (exports, require, module, __filename) {${readFileSync(file, 'latin1')}\n})`;
-  const run = cache.script(file, source).runInThisContext() as Wrapper;
+  const script = cache?.script(file, source) ?? new Script(source, { filename: file });
+  const run = script.runInThisContext() as Wrapper;
   run(module.exports, load, module, file);
   return module.exports;
 }
 
 // Only a run that went to its end has called the functions that the next one will.
 process.on('exit', (code) => {
-  if (code === 0) cache.keep();
+  if (code === 0) cache?.keep();
 });
 load('./command.cjs');
