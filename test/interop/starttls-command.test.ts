@@ -40,9 +40,11 @@ function tcpx(args: readonly string[], input = '') {
 interface Real {
   readonly name: string;
   readonly tools: readonly Tool[];
-  /** URLs to check, and what the injection test says of each; null for none. */
-  start(pki: PkiPaths): Promise<{ stop(): Promise<void>; urls: readonly (readonly [string, string | null])[] }>;
+  start(pki: PkiPaths): Promise<{ stop(): Promise<void>; urls: readonly Checked[] }>;
 }
+
+/** A URL to check, and what the injection test says of it, one of several things; none where there is no such test. */
+type Checked = readonly [url: string, ...injections: readonly string[]];
 
 const DROPPED = 'whole line dropped, half line dropped, next segment refused';
 const EXECUTED = 'whole line executed, half line executed, next segment refused';
@@ -58,7 +60,7 @@ const SERVERS: readonly Real[] = [
         urls: [
           [`smtp://localhost:${submissionPort}`, DROPPED],
           [`submission://localhost:${submissionPort}`, DROPPED],
-          [`submissions://localhost:${smtpsPort}`, null],
+          [`submissions://localhost:${smtpsPort}`],
         ],
       };
     },
@@ -72,9 +74,9 @@ const SERVERS: readonly Real[] = [
         stop,
         urls: [
           [`imap://localhost:${imapPort}`, 'refused'],
-          [`imaps://localhost:${imapsPort}`, null],
+          [`imaps://localhost:${imapsPort}`],
           [`pop3://localhost:${pop3Port}`, 'refused'],
-          [`pop3s://localhost:${pop3sPort}`, null],
+          [`pop3s://localhost:${pop3sPort}`],
           [`lmtp://localhost:${lmtpPort}`, 'refused'],
           [`sieve://localhost:${sievePort}`, 'refused'],
         ],
@@ -104,10 +106,7 @@ const SERVERS: readonly Real[] = [
       const { ircPort, ircsPort, stop } = await startIrcServer(paths);
       return {
         stop,
-        urls: [
-          [`irc://localhost:${ircPort}`, EXECUTED],
-          [`ircs://localhost:${ircsPort}`, null],
-        ],
+        urls: [[`irc://localhost:${ircPort}`, EXECUTED], [`ircs://localhost:${ircsPort}`]],
       };
     },
   },
@@ -121,8 +120,8 @@ const SERVERS: readonly Real[] = [
         urls: [
           [`xmpp://localhost:${clientPort}`, 'refused'],
           [`xmpp-server://localhost:${serverPort}`, 'refused'],
-          [`xmpps://localhost:${clientTlsPort}`, null],
-          [`xmpps-server://localhost:${serverTlsPort}`, null],
+          [`xmpps://localhost:${clientTlsPort}`],
+          [`xmpps-server://localhost:${serverTlsPort}`],
         ],
       };
     },
@@ -135,9 +134,9 @@ const SERVERS: readonly Real[] = [
       return {
         stop,
         urls: [
-          // It answers the search in clear; on half a message it hangs up inside TLS.
-          [`ldap://localhost:${ldapPort}`, 'whole line refused, half line unclear, next segment refused'],
-          [`ldaps://localhost:${ldapsPort}`, null],
+          // It answers the search in clear; on half a message it hangs up inside TLS, which may reset the handshake.
+          [`ldap://localhost:${ldapPort}`, 'whole line refused, half line unclear, next segment refused', 'refused'],
+          [`ldaps://localhost:${ldapsPort}`],
         ],
       };
     },
@@ -155,7 +154,7 @@ const SERVERS: readonly Real[] = [
     tools: ['mariadbd'],
     async start(paths) {
       const { port, stop } = await startMariadbServer(paths);
-      return { stop, urls: [[`mysql://localhost:${port}`, null]] };
+      return { stop, urls: [[`mysql://localhost:${port}`]] };
     },
   },
   {
@@ -165,10 +164,7 @@ const SERVERS: readonly Real[] = [
       const { port, stop } = await startIppServer(paths);
       return {
         stop,
-        urls: [
-          [`ipp://localhost:${port}`, 'whole line executed, next segment refused'],
-          [`ipps://localhost:${port}`, null],
-        ],
+        urls: [[`ipp://localhost:${port}`, 'whole line executed, next segment refused'], [`ipps://localhost:${port}`]],
       };
     },
   },
@@ -176,7 +172,7 @@ const SERVERS: readonly Real[] = [
 
 for (const { name, tools, start } of SERVERS) {
   interop(`tcpx starttls against ${name}`, tools, () => {
-    let urls: readonly (readonly [string, string | null])[] = [];
+    let urls: readonly Checked[] = [];
     beforeAll(async () => {
       const server = await start(pki);
       urls = server.urls;
@@ -184,13 +180,13 @@ for (const { name, tools, start } of SERVERS) {
     });
 
     it.each(ENGINES)('--check on %s', async (engine) => {
-      for (const [url, injection] of urls) {
+      for (const [url, ...injections] of urls) {
         const { code, stdout, stderr } = await tcpx(['--check', '--engine', engine, url]);
-        const injectable = injection?.includes('executed') === true;
+        const injectable = injections.some((injection) => injection.includes('executed'));
         expect(stderr).toBe('');
         expect(stdout).toMatch(new RegExp(`^${injectable ? 'injectable' : 'good'}: .* TLSv1\\.[23] .*, verified, `));
-        if (injection === null) expect(stdout).not.toMatch(/injected commands (?!not tested)/);
-        else expect(stdout).toContain(`; injected commands ${injection}\n`);
+        if (injections.length === 0) expect(stdout).not.toMatch(/injected commands (?!not tested)/);
+        else expect(injections).toContain(/; injected commands (.*)\n/.exec(stdout)?.[1]);
         expect(code).toBe(injectable ? 22 : 0);
       }
     });
