@@ -126,10 +126,11 @@ interop('inspircd', ['inspircd', 'openssl'], () => {
 });
 
 interop('c-kermit', ['kermit', 'openssl'], () => {
-  it('upgrades a telnet connection', async () => {
+  // A ClientHello that arrives in one segment with the end of the negotiation is lost to C-Kermit, which waits for it then.
+  it('upgrades a telnet connection', { retry: 2 }, async () => {
     const server = await startTelnetServer(pki);
     const args = ['-starttls', 'telnet', '-crlf', '-ign_eof', '-quiet'];
-    const client = { pki, port: server.port, args, input: 'once upon a time\n', until: /time/ };
+    const client = { pki, port: server.port, args, input: 'once upon a time\n', until: /time/, deadline: 5_000 };
     const { output } = await runOpensslClient(client);
     expect(output, server.log()).toMatch(/once upon a time/);
     await server.stop();
