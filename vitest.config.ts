@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 import { SecondTries } from './test/support/second-tries.ts';
 
-const common = { pool: 'forks' as const, testTimeout: 30_000, hookTimeout: 60_000 };
+const common = {
+  pool: 'forks' as const,
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  expect: { poll: { timeout: 10_000 } },
+};
 
 /**
  * In CI, for tests that talk to other processes: a loaded machine is no reason to refuse a change. A reporter names those

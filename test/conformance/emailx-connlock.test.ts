@@ -76,9 +76,11 @@ describe.concurrent('the lock', () => {
     expect(tryConnLock(directory)).not.toBeNull();
   });
 
-  it('of a process that has died and was not buried is free', async () => {
+  it('of a process that has died and was not buried is free', async ({ expect }) => {
     const directory = tempDir();
-    const shell = await startProcess({ command: 'sh', args: ['-c', 'true & echo $!; exec sleep 60'], ready: /^\d+$/m });
+    // It dies when the shell, which would bury it, is a sleep.
+    const args = ['-c', 'sleep 1 & echo $!; exec sleep 60'];
+    const shell = await startProcess({ command: 'sh', args, ready: /^\d+$/m });
     const pid = Number(shell.stdout());
     const state = () => readFileSync(`/proc/${pid}/stat`, 'latin1').split(' ')[2];
     await expect.poll(state).toBe('Z');

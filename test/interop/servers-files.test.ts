@@ -42,7 +42,7 @@ interop('vsftpd', ['vsftpd', 'curl', 'openssl', 'gnutls-cli', 'root'], () => {
     const fresh = await curl(server, server.file.name, ...secure(), '--no-sessionid', '-o', down);
     expect(fresh.code).toBe(18);
     // It may still be at it when curl has left.
-    await expect.poll(server.log, { timeout: 5000 }).toMatch(/522 SSL connection failed: session reuse required/);
+    await expect.poll(server.log).toMatch(/522 SSL connection failed: session reuse required/);
     expect((await curl(server, '')).output).toMatch(/530 Anonymous sessions must use encryption/);
     const openssl = await runOpensslClient({ pki, port: server.port, args: ['-starttls', 'ftp'] });
     expect(openssl.output).toMatch(verified);

@@ -48,7 +48,7 @@ interop('postfix', ['postfix', 'openssl', 'root'], () => {
     const args = ['-starttls', 'smtp', '-crlf', '-quiet', '-ign_eof'];
     const result = await runOpensslClient({ pki, port: server.submissionPort, args, input: mail.join('\n') });
     expect(result.output, server.log()).toMatch(/250 2\.0\.0 Ok: queued[\s\S]*221 2\.0\.0 Bye/);
-    await expect.poll(server.log, { timeout: 5000 }).toMatch(/relay=none, .*status=sent/);
+    await expect.poll(server.log).toMatch(/relay=none, .*status=sent/);
   });
 
   it('speaks TLS from the first byte on the other port', async () => {

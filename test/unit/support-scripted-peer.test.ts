@@ -70,7 +70,7 @@ class Client {
   }
 
   async reads(text: string): Promise<void> {
-    await expect.poll(() => this.text, { timeout: 5000 }).toBe(text);
+    await expect.poll(() => this.text).toBe(text);
   }
 }
 
@@ -153,7 +153,7 @@ describe('scripted peer, in clear', () => {
     const peer = await start({ steps: [{ echo: true }] });
     const client = await Client.to(peer);
     client.socket.end(fillPattern(300_000));
-    await expect.poll(() => client.ended, { timeout: 5000 }).toBe(true);
+    await expect.poll(() => client.ended).toBe(true);
     expect(Buffer.concat(client.chunks).equals(fillPattern(300_000))).toBe(true);
     expect((await peer.finished()).connections[0]).toMatchObject({ receivedBytes: 300_000, sentBytes: 300_000 });
   });
@@ -163,7 +163,7 @@ describe('scripted peer, in clear', () => {
     const peer = await start({ steps });
     const client = await Client.to(peer);
     client.socket.write(Buffer.concat([fillPattern(100_000), Buffer.from('0123456789end')]));
-    await expect.poll(() => Buffer.concat(client.chunks).equals(fillPattern(200_000)), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => Buffer.concat(client.chunks).equals(fillPattern(200_000))).toBe(true);
     expect((await peer.finished()).connections[0]?.received).toHaveLength(3);
   });
 
