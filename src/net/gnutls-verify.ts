@@ -16,8 +16,8 @@ const ELEMENT_SIZE = 24;
 /** Extended key usages of RFC 5280 §4.2.1.12: what a server's and a client's certificate are for. */
 const PURPOSE_OID = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
 
-/** Requests of earlier sessions. A program connects to a handful of hosts; these live as long as the process. */
-const shared = new Map<string, VerifyRequest>();
+/** Requests of earlier sessions, by host. A program connects to a handful of hosts; these live as long as the process. */
+const shared = { server: new Map<string, VerifyRequest>(), client: new Map<string, VerifyRequest>() };
 const MOST_SHARED = 256;
 
 export class VerifyRequest {
@@ -28,13 +28,13 @@ export class VerifyRequest {
 
   /** Asks for a certificate of `peer`; a server's is for `host`, a name or the text of an address. */
   static of(peer: 'client' | 'server', host: string): VerifyRequest {
-    const key = `${peer} ${host}`;
-    const known = shared.get(key);
+    const requests = shared[peer];
+    const known = requests.get(host);
     if (known !== undefined) return known;
     const made = new VerifyRequest(peer, host);
-    if (shared.size < MOST_SHARED) {
+    if (requests.size < MOST_SHARED) {
       made.#isShared = true;
-      shared.set(key, made);
+      requests.set(host, made);
     }
     return made;
   }

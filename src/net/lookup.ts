@@ -79,6 +79,7 @@ export function* resolveOp(
   }
   if (call.failure !== null) throw call.failure;
   const found = call.addresses ?? [];
+  if (found.length === 1) return found;
   const ordered = [...found.filter(({ family }) => family === 4), ...found.filter(({ family }) => family === 6)];
   if (ordered.length === 0) throw new IoError('ENOENT', `name ${host}`);
   return ordered;

@@ -19,6 +19,7 @@ export function peerOf(socket: number): string {
 
 /** The number in a hostname that {@link peerOf} has made; null for any other. */
 export function peerNumber(hostname: string): number | null {
+  if (!hostname.startsWith('=')) return null;
   const match = /^=(\d{1,8})$/.exec(hostname);
   return match === null ? null : Number(match[1]);
 }

@@ -32,7 +32,8 @@ function* dialOp(runtime: Runtime, call: Call, until: Deadline): Op<StreamSocket
   }
   const host = hostOf(call.hostname);
   const endpoint = yield* runtime.engine.connectOp(host, port, until);
-  return yield* openStreamOp(runtime, call, endpoint, 'client', host.replace(/\.$/, ''), until);
+  const name = host.endsWith('.') ? host.slice(0, -1) : host;
+  return yield* openStreamOp(runtime, call, endpoint, 'client', name, until);
 }
 
 /** @throws UsageError for a socket that CONNECT has not opened: of an accepted client there is no name to verify */

@@ -42,7 +42,7 @@ export const download: Row = {
 
 const HANDSHAKES = 400;
 /** Until then the compiler threads of a Node process are at work, on the client's core. */
-const WARMUP_HANDSHAKES = 2200;
+const WARMUP_HANDSHAKES = 5000;
 /** C comes as it is: only its caches have to fill. */
 const WARMUP_HANDSHAKES_C = 100;
 
