@@ -11,16 +11,16 @@ const CONTROLS = 10;
 const TEXTUAL = '\r\n\t\x1b';
 
 const NAMED: Readonly<Record<string, string>> = { '\r': '\\r', '\n': '\\n', '\t': '\\t', '\0': '\\0', '\\': '\\\\' };
-/** Control characters, and those that turn the direction of text or hide in it. */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029\\]/gu;
-
-/** Most texts: without those classes of characters, which take long to compile. */
+/** Most texts. */
 const PLAIN = /^[ -[\]-~]*$/;
 
 /** Text with escapes for what a terminal might take for a command. */
 export function escapeText(text: string): string {
   if (PLAIN.test(text)) return text;
-  return text.replace(UNSAFE, (character) => NAMED[character] ?? escapeCharacter(character));
+  // Control characters, and those that turn the direction of text or hide in it. V8 makes such classes slowly, even if
+  // nobody asks for them.
+  const unsafe = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029\\]/gu;
+  return text.replace(unsafe, (character) => NAMED[character] ?? escapeCharacter(character));
 }
 
 function escapeCharacter(character: string): string {
