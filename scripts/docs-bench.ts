@@ -50,8 +50,8 @@ package, for all clients alike), certificate verified, full handshakes. ${cpus()
 
 On the left the way to TLS alone: the library, called synchronously on GnuTLS in a process that runs already, and the tools without
 what they take to start (\`openssl version\` ${ms(start.sClient)}, \`gnutls-cli --version\` ${ms(start.gnutlsCli)}). On the right whole
-processes: \`tcpx starttls --quit\`, of which ${ms(start.command)} are what Node takes for \`tcpx --version\`; what is asked inside TLS is part
-of it. \`gnutls-cli\` reads the system's trusted certificates each time.
+processes: \`tcpx starttls --quit\`, with the code that its first run has kept, of which ${ms(start.command)} are what Node takes for
+\`tcpx --version\`; what is asked inside TLS is part of it. \`gnutls-cli\` reads the system's trusted certificates each time.
 
 ${table(
   ['protocol', 'tcpx/starttls', 's_client', 'gnutls-cli', '`tcpx starttls`', '`openssl s_client`', '`gnutls-cli`'],
