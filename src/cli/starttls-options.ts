@@ -2,9 +2,9 @@
 import { UsageError } from '../core/errors.ts';
 import { isIP } from '../core/ip.ts';
 import { parseTopics, type TraceTopic } from '../core/trace.ts';
+import type { InjectionPolicy } from '../starttls/injections.ts';
 import type { UpgradePolicy } from '../starttls/negotiation.ts';
 import { schemeNamed } from '../starttls/target.ts';
-import type { InjectionPolicy } from '../starttls/wire.ts';
 import type { TlsOptions } from '../tls/settings.ts';
 import { chosen, numberOption, type OptionTable, parseOptions } from './option-table.ts';
 

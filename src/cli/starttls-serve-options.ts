@@ -2,7 +2,7 @@
 import { UsageError } from '../core/errors.ts';
 import { ATTACKS, isAttack } from '../starttls/attacks.ts';
 import type { Attack } from '../starttls/dialect.ts';
-import type { InjectionPolicy } from '../starttls/wire.ts';
+import type { InjectionPolicy } from '../starttls/injections.ts';
 import type { EngineRequest } from '../tcpx/index.ts';
 import type { TlsOptions } from '../tls/settings.ts';
 import { chosen, numberOption, type OptionTable, parseOptions } from './option-table.ts';

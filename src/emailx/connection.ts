@@ -1,7 +1,8 @@
 /** From the address of a server to a session that mail can be sent on: for XCALL EMAILX and for sendMail. */
 import { type Deadline, NEVER } from '../core/deadline.ts';
 import type { Op } from '../core/op.ts';
-import { type Exchange, type InjectionPolicy, Wire } from '../starttls/wire.ts';
+import type { InjectionPolicy } from '../starttls/injections.ts';
+import { type Exchange, Wire } from '../starttls/wire.ts';
 import { type Security, XcallChannel } from '../starttls/xcall-channel.ts';
 import type { Caller } from '../tcpx/index.ts';
 import { EmailxError } from './error.ts';

@@ -2,7 +2,8 @@
 import { Deadline, NEVER } from '../core/deadline.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
-import type { Exchange, InjectionPolicy } from '../starttls/wire.ts';
+import type { InjectionPolicy } from '../starttls/injections.ts';
+import type { Exchange } from '../starttls/wire.ts';
 import type { EngineName, Job, TlsOptions } from '../tcpx/index.ts';
 import type { Letter } from './compose-mail.ts';
 import type { ConnLock } from './connlock.ts';

@@ -8,11 +8,12 @@ import type { Caller } from '../tcpx/index.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import { ChannelError, type StreamingChannel } from './channel.ts';
 import type { Dialect, Parties } from './dialect.ts';
+import type { InjectionPolicy } from './injections.ts';
 import { negotiateOp, unconnected } from './negotiate.ts';
 import type { Negotiation, UpgradePolicy } from './negotiation.ts';
 import { StreamChannel } from './stream-channel.ts';
 import type { Target } from './target.ts';
-import { type Exchange, type InjectionPolicy, Wire } from './wire.ts';
+import { type Exchange, Wire } from './wire.ts';
 import { XcallChannel } from './xcall-channel.ts';
 
 /** What is there to begin with: a place to connect to, an open socket of a job, or a stream. */

@@ -15,6 +15,7 @@ export type { ChannelDuplex as StarttlsStream } from './channel-duplex.ts';
 export type { Attack, Reply } from './dialect.ts';
 export { type Ftp, type FtpClient, type FtpClientSync, type FtpOptions, ftp } from './ftp-client.ts';
 export type { FtpTransfer } from './ftp-transfer.ts';
+export { INJECTION_CHANNEL, type Injection, type InjectionPolicy } from './injections.ts';
 export type { Negotiation, Outcome, Timings, UpgradePolicy } from './negotiation.ts';
 export type {
   HostOptions,
@@ -29,4 +30,4 @@ export type { ConnectionEnd, ConnectionFacts, ServerEvent, ServiceOutcome } from
 export type { ServerOptions, ServerSession } from './server-options.ts';
 export { NegotiationError, type Starttls, starttls, type Upgraded, type UpgradedSync } from './starttls.ts';
 export { type Mode, SCHEMES, type Scheme } from './target.ts';
-export { DialogueError, type Exchange, INJECTION_CHANNEL, type Injection, type InjectionPolicy } from './wire.ts';
+export { DialogueError, type Exchange } from './wire.ts';

@@ -6,9 +6,10 @@ import { UsageError } from '../core/errors.ts';
 import { isIP } from '../core/ip.ts';
 import type { EngineRequest, Job, TlsOptions } from '../tcpx/index.ts';
 import type { AttemptSettings } from './attempt.ts';
+import type { InjectionPolicy } from './injections.ts';
 import type { UpgradePolicy } from './negotiation.ts';
 import { type Target, targetOf } from './target.ts';
-import { type Exchange, type InjectionPolicy, requireOneLine } from './wire.ts';
+import { type Exchange, requireOneLine } from './wire.ts';
 
 interface DialogueOptions {
   /** `require` (default): TLS or an error. `prefer`: goes on in clear when TLS is not to be had. `never`: does not ask. */

@@ -6,9 +6,10 @@ import type { EngineRequest, TlsOptions } from '../tcpx/index.ts';
 import { attacksOf } from './attacks.ts';
 import type { ChannelDuplex } from './channel-duplex.ts';
 import type { Attack, Dialect } from './dialect.ts';
+import type { InjectionPolicy } from './injections.ts';
 import type { ConnectionFacts, ServerEvent } from './server-events.ts';
 import { type Mode, schemeNamed, withMode } from './target.ts';
-import { type InjectionPolicy, requireOneLine } from './wire.ts';
+import { requireOneLine } from './wire.ts';
 
 export interface ServerOptions {
   /** A scheme: `smtp`, `imap`, `postgres`; those of direct TLS too, `imaps`. */

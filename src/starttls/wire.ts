@@ -2,7 +2,6 @@
  * A dialogue's end of a connection: lines and counted bytes on top of a {@link Channel}, with bounds and deadlines, and
  * the one way to TLS. What was received but not yet read is never carried across an upgrade.
  */
-import { channel } from 'node:diagnostics_channel';
 import { asBuffer } from '../core/bytes.ts';
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { ProtocolError, UsageError } from '../core/errors.ts';
@@ -10,6 +9,7 @@ import { type Op, sleepOp } from '../core/op.ts';
 import { CLIENT_HELLO_HEAD, startsClientHello } from '../net/stray-bytes.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { type Channel, ChannelError, type Role, type Stray } from './channel.ts';
+import { type InjectionPolicy, publishInjection } from './injections.ts';
 
 /**
  * Why a dialogue cannot go on. `timeout`: the peer was silent for too long. `closed`: it closed in the middle.
@@ -46,9 +46,6 @@ export interface ExchangeOptions {
   readonly secret?: boolean;
   readonly bulk?: boolean;
 }
-
-/** What to do with plaintext that waits where TLS should start. Either way none of it reaches the encrypted session. */
-export type InjectionPolicy = 'reject' | 'drop';
 
 export interface WireOptions {
   /** The end of the whole dialogue. */
@@ -345,7 +342,7 @@ export class Wire {
       found = { count: found.count + more.count, head: found.head };
       if (found.count > MOST_DROPPED) throw injected(found, this.#peer);
     }
-    publish(found, this.#peer, 'drop');
+    publishInjection(found, this.#peer, 'drop');
     const before = this.#dropped;
     this.#dropped = before === null ? found : { count: before.count + found.count, head: before.head };
   }
@@ -410,30 +407,9 @@ export class Wire {
   }
 }
 
-/** What was injected, for whoever watches: it is published when it is refused and when it is dropped. */
-export interface Injection {
-  /** Who sent it. */
-  readonly from: Role;
-  readonly count: number;
-  /** The first of the bytes, in hexadecimal. */
-  readonly sample: string;
-  readonly policy: InjectionPolicy;
-}
-
-/** Where injections are published, whatever becomes of them: a channel of node:diagnostics_channel. */
-export const INJECTION_CHANNEL = 'tcpx:injection';
-
-const injections = channel(INJECTION_CHANNEL);
-
-function publish({ count, head }: Stray, from: Role, policy: InjectionPolicy): void {
-  if (!injections.hasSubscribers) return;
-  const injection: Injection = { from, count, sample: Buffer.from(head).toString('hex'), policy };
-  injections.publish(injection);
-}
-
 /** The error of plaintext that is refused. */
 function injected(stray: Stray, peer: Role): DialogueError {
-  publish(stray, peer, 'reject');
+  publishInjection(stray, peer, 'reject');
   const bytes = stray.count === 1 ? '1 byte' : `${stray.count} bytes`;
   return new DialogueError(
     'injected',

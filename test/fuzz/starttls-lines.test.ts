@@ -10,10 +10,11 @@ import { type Channel, ChannelError, type Role } from '../../src/starttls/channe
 import type { Attack } from '../../src/starttls/dialect.ts';
 import { DIALECTS } from '../../src/starttls/dialects.ts';
 import { ftpRetrieveOp } from '../../src/starttls/ftp-transfer.ts';
+import type { InjectionPolicy } from '../../src/starttls/injections.ts';
 import { negotiateOp } from '../../src/starttls/negotiate.ts';
 import { isUsable, type UpgradePolicy } from '../../src/starttls/negotiation.ts';
 import { serveOp } from '../../src/starttls/serve.ts';
-import { DialogueError, type InjectionPolicy, Wire } from '../../src/starttls/wire.ts';
+import { DialogueError, Wire } from '../../src/starttls/wire.ts';
 import type { TlsInfo } from '../../src/tls/info.ts';
 import { readTranscript, TLS_INFO } from '../support/transcript.ts';
 

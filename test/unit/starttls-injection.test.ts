@@ -3,9 +3,10 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { Deadline } from '../../src/core/deadline.ts';
 import { runSync, sleeper } from '../../src/core/run.ts';
+import { INJECTION_CHANNEL, type InjectionPolicy } from '../../src/starttls/injections.ts';
 import { negotiateOp } from '../../src/starttls/negotiate.ts';
 import { SMTP } from '../../src/starttls/smtp.ts';
-import { INJECTION_CHANNEL, type InjectionPolicy, Wire } from '../../src/starttls/wire.ts';
+import { Wire } from '../../src/starttls/wire.ts';
 import { parseTranscript, TranscriptChannel } from '../support/transcript.ts';
 
 const CLEAR = 'S: 220 mx⏎\nC: EHLO me⏎\nS: 250-mx⏎\nS: 250 STARTTLS⏎\nC: STARTTLS⏎\nS: 220 go⏎\n';
