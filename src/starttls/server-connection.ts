@@ -4,7 +4,6 @@ import { CancelledError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
 import { runAsync } from '../core/run.ts';
 import type { Address } from '../net/endpoint.ts';
-import { startsClientHello } from '../net/stray-bytes.ts';
 import type { Caller } from '../tcpx/index.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { ChannelError, type Stray } from './channel.ts';
@@ -204,9 +203,6 @@ export class Connection {
 
   #dialogueFailure({ fault, message, stray }: DialogueError): Ending {
     if (stray !== null) this.#injected(stray, false);
-    if (fault !== 'injected' && this.#tls === null && beginsWithTls(this.#wire.latest)) {
-      return { outcome: 'wrongMode', reason: 'the client begins with TLS where clear text is due', status: 0 };
-    }
     return { outcome: fault === 'refused' ? 'closed' : fault, reason: message, status: 0 };
   }
 
@@ -220,11 +216,4 @@ export class Connection {
 
 function sample(stray: Stray | null): string {
   return Buffer.from(stray?.head ?? []).toString('hex');
-}
-
-/** Enough of a record to tell it from text. */
-const LEAST_HEAD = 3;
-
-function beginsWithTls(head: Uint8Array): boolean {
-  return head.length >= LEAST_HEAD && startsClientHello(head);
 }

@@ -6,7 +6,7 @@ import { asBuffer } from '../core/bytes.ts';
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { ProtocolError, UsageError } from '../core/errors.ts';
 import { type Op, sleepOp } from '../core/op.ts';
-import { CLIENT_HELLO_HEAD, startsClientHello } from '../net/stray-bytes.ts';
+import { startsClientHello } from '../net/stray-bytes.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { type Channel, ChannelError, type Role, type Stray } from './channel.ts';
 import { type InjectionPolicy, publishInjection } from './injections.ts';
@@ -66,6 +66,8 @@ export interface WireOptions {
 const LONGEST_LINE = 16_384;
 /** How many of the bytes in the way of an upgrade are shown. */
 const STRAY_HEAD = 32;
+/** Enough bytes of a TLS record to tell it from text. */
+const RECORD_HEAD = 3;
 /** The most that is read away under the policy `drop`. */
 const MOST_DROPPED = 1_048_576;
 
@@ -89,7 +91,6 @@ export class Wire {
   #dropped: Stray | null = null;
   #encrypted: boolean;
   #head: Uint8Array = EMPTY;
-  #latest: Uint8Array = EMPTY;
   #segment = Number.POSITIVE_INFINITY;
   #pause = 0;
 
@@ -117,11 +118,6 @@ export class Wire {
   /** The first bytes that were ever received, for telling what kind of peer this is. */
   get head(): Uint8Array {
     return this.#head;
-  }
-
-  /** The first of the bytes that were unread when something was received last. */
-  get latest(): Uint8Array {
-    return this.#latest;
   }
 
   /** What the policy `drop` has kept out of the session; null when there was nothing. */
@@ -365,7 +361,7 @@ export class Wire {
   *#readOp(most?: number): Op<boolean> {
     const more = yield* this.#moreOp(this.#limit, most);
     const unread = this.#unread;
-    if (this.role === 'server' && !this.#encrypted && unread.length >= CLIENT_HELLO_HEAD && startsClientHello(unread)) {
+    if (this.role === 'server' && !this.#encrypted && unread.length >= RECORD_HEAD && startsClientHello(unread)) {
       throw new DialogueError('wrongMode', 'the client begins with TLS where clear text is due');
     }
     return more;
@@ -393,8 +389,7 @@ export class Wire {
     }
     // The channel's memory is good until its next call only.
     this.#unread = this.#unread.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#unread, asBuffer(chunk)]);
-    this.#latest = Uint8Array.prototype.slice.call(this.#unread, 0, STRAY_HEAD);
-    if (this.#head.length === 0) this.#head = this.#latest;
+    if (this.#head.length === 0) this.#head = Uint8Array.prototype.slice.call(this.#unread, 0, STRAY_HEAD);
     return 'more';
   }
 

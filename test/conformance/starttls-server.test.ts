@@ -231,6 +231,7 @@ describe.each(ENGINES)('serveStarttls on %s', (engine: EngineName) => {
 
   it.each([
     ['TLS where clear text is due', {}, Buffer.from('160301003d010000390303', 'hex'), 'wrongMode'],
+    ['the beginning of TLS, and leaves', {}, Buffer.from('160301', 'hex'), 'wrongMode'],
     ['clear text where TLS is due', { direct: true }, Buffer.from('EHLO client\r\n'), 'wrongMode'],
     ['an endless line', {}, Buffer.alloc(20_000, 'x'), 'malformed'],
     ['half a line, and leaves', {}, Buffer.from('EHL'), 'closed'],
