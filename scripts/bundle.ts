@@ -6,7 +6,7 @@
  *   dist/bin    the command, CommonJS, which loads without waiting: one file for each subcommand, what they share, and
  *               tcpx.cjs, which starts it
  *
- * Nothing is renamed or left out, so that a stack trace can be read. Types come from tsc; packages stay outside.
+ * Nothing is renamed, so that a stack trace can be read; the command is without its comments. Types come from tsc; packages stay outside.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

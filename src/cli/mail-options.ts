@@ -41,7 +41,7 @@ export const OPTIONS = {
   cert: { value: 'FILE', help: 'own certificate with its chain (PEM)' },
   key: { value: 'FILE', help: 'private key of --cert (PEM)' },
   servername: { value: 'NAME', help: 'name to send and to check, where it is not the host' },
-  engine: { value: 'auto|gnutls|node', help: 'engine; default TCPX_ENGINE, else auto, and node with --no-tls' },
+  engine: { value: 'auto|gnutls|node', help: 'engine; default TCPX_ENGINE, else auto, which is node with --no-tls' },
   partial: { help: 'a refused recipient leaves the others alone' },
   timeout: { value: 'MS', help: 'the end of it all; default none' },
   patience: { value: 'MS', help: 'the longest silence of the server; default 30000' },

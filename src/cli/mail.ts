@@ -6,6 +6,7 @@ import { type Adjustments, type ComposedMail, composeAdjusted, sendAdjusted } fr
 import type { Exchange } from '../starttls/wire.ts';
 import type { Job } from '../tcpx/index.ts';
 import { openJob } from '../tcpx/open-job.ts';
+import { requestedEngine } from '../tcpx/options.ts';
 import { escapeText } from './buffer-text.ts';
 import { EXIT, type Output } from './exit.ts';
 import { type MailCommand, parseMailOptions } from './mail-options.ts';
@@ -90,11 +91,11 @@ async function send(
   }
 }
 
-/** In clear no TLS library is wanted: Node's own sockets are there sooner, unless an engine was asked for. */
+/** `auto` in clear, where no TLS library is wanted, is Node's own sockets, which are there sooner. */
 async function jobOf({ engine, tls, trace }: MailCommand, { tls: use }: MailOptions): Promise<Job> {
-  const soonest = use === 'never' && !process.env.TCPX_ENGINE ? 'node' : null;
-  const asked = engine ?? soonest;
-  return await openJob({ ...(asked === null ? {} : { engine: asked }), tls, ...(trace === null ? {} : { trace }) });
+  const asked = requestedEngine(engine === null ? {} : { engine }, process.env);
+  const taken = asked === 'auto' && use === 'never' ? 'node' : asked;
+  return await openJob({ engine: taken, tls, ...(trace === null ? {} : { trace }) });
 }
 
 /** The conversation on standard error, beside a log of it. */
