@@ -64,7 +64,10 @@ export function isPolite(error: unknown): boolean {
   return error instanceof SmtpRefusal || error instanceof EmailxError;
 }
 
-/** QUIT, briefly, and the end of the connection. Nothing that happens here is reported. */
-export function* leaveOp({ channel }: Wire): Op<void> {
-  yield* quitOp(new Wire(channel, { until: NEVER, patience: QUIT_PATIENCE }));
+/** QUIT, briefly, unless it has been `said`, and the end of the connection. Nothing that happens here is reported. */
+export function* leaveOp(wire: Wire, said = false): Op<void> {
+  const { channel, observer } = wire;
+  // The reply may have come with what was read last.
+  const unread = said ? wire.takeUnread() : new Uint8Array(0);
+  yield* quitOp(new Wire(channel, { until: NEVER, patience: QUIT_PATIENCE, observer, unread }), said);
 }

@@ -56,14 +56,15 @@ export function* deliverOp(
     if (lockOp !== null) lock = yield* lockOp(until.atMost(patience));
     connection = yield* connectOp(caller, planOf(settings, course));
     const sent = yield* sendOp(connection, settings, content, caller.mode, course);
-    yield* leaveOp(connection.wire);
+    yield* leaveOp(connection.wire, course.progress.quitSent);
     log?.message({ ...content.envelope, status: 0, text: sent.reply.text });
     return { ...sent, tls: course.tls, engine, messageId: content.messageId };
   } catch (error) {
     const failure = failureFacts(error, settings, caller, course);
     log?.message({ ...content.envelope, status: failure.status, text: failure.reason });
     log?.error(failure.status, failure.reason);
-    if (connection !== null && course.progress.sessionUsable && isPolite(error)) yield* leaveOp(connection.wire);
+    const { sessionUsable, quitSent } = course.progress;
+    if (connection !== null && sessionUsable && isPolite(error)) yield* leaveOp(connection.wire, quitSent);
     throw new MailError(mailErrorMessage(failure), failure, { cause: error });
   } finally {
     if (connection !== null) yield* connection.channel.closeOp();
@@ -111,7 +112,7 @@ function* sendOp(
     octets += count;
     onProgress?.(octets, total);
   };
-  const options = { partial, finalWait: finalPatience, ...(onProgress === null ? {} : { sent }) };
+  const options = { partial, finalWait: finalPatience, last: true, ...(onProgress === null ? {} : { sent }) };
   const { accepted, refused, reply } = yield* transactOp(wire, smtp, envelope, payload, options, progress);
   return {
     accepted: accepted.map(readable),

@@ -310,7 +310,8 @@ class EmailxCall {
     const progress = this.#progress;
     try {
       const payload = messagePayload(mail.message, smtp, this.#caller.mode);
-      const options = { partial: this.#policy.assume.partialDelivery, finalWait: settings.finalWait };
+      const { partialDelivery: partial } = this.#policy.assume;
+      const options = { partial, finalWait: settings.finalWait, last: !leavesOpen };
       const { reply, refused } = yield* transactOp(wire, smtp, envelope, payload, options, progress);
       this.#refused = refused.map(({ recipient, code, text }) => `${recipient}: ${code} ${text}`).join('; ');
       this.#log?.message({ ...envelope, status: EMS_OK, text: reply.lines.join(' ') });
@@ -345,7 +346,7 @@ class EmailxCall {
   /** QUIT, and the end of the connection. A message that was taken stays taken, whatever the server says to that. */
   *#endOp({ wire, lock }: Session): Op<void> {
     try {
-      yield* quitOp(wire);
+      yield* quitOp(wire, this.#progress.quitSent);
       this.#log?.step('session closed');
     } finally {
       lock?.release();

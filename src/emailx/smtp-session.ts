@@ -143,12 +143,12 @@ function* authenticateOp(
 }
 
 /**
- * Ends the session with QUIT and closes the connection. The reply is waited for and not reported, and nothing that happens
- * here is: what was sent before is sent.
+ * Ends the session with QUIT, unless that has been `said`, and closes the connection. The reply is waited for and not
+ * reported, and nothing that happens here is: what was sent before is sent.
  */
-export function* quitOp(wire: Wire): Op<void> {
+export function* quitOp(wire: Wire, said = false): Op<void> {
   try {
-    yield* wire.commandOp('QUIT');
+    if (!said) yield* wire.commandOp('QUIT');
     yield* smtpReplyOp(wire);
   } catch (error) {
     const expected = [DialogueError, ChannelError, CancelledError].some((kind) => error instanceof kind);

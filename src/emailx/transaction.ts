@@ -44,12 +44,14 @@ export interface Progress {
   delivery: Delivery;
   /** False once the session cannot be used for another message: the connection is to be closed without ceremony. */
   sessionUsable: boolean;
+  /** Whether QUIT has gone out, so that only its reply is to come. */
+  quitSent: boolean;
   /** Recipients that the server refused so far. */
   readonly refused: RefusedRecipient[];
 }
 
 export function newProgress(): Progress {
-  return { delivery: 'impossible', sessionUsable: true, refused: [] };
+  return { delivery: 'impossible', sessionUsable: true, quitSent: false, refused: [] };
 }
 
 export interface RefusedRecipient {
@@ -63,6 +65,11 @@ export interface TransactionOptions {
   readonly partial: boolean;
   /** Longest wait for the reply to the end of the message, in ms. */
   readonly finalWait: number;
+  /**
+   * Whether the session ends with this message: where the server pipelines, QUIT goes out behind it (RFC 2920 §3.1) and
+   * costs no round trip.
+   */
+  readonly last: boolean;
   /** Told of every part of the message that went out, in octets of {@link Payload}. */
   readonly sent?: ((octets: number) => void) | undefined;
 }
@@ -128,9 +135,10 @@ export function* transactOp(
     const reply = { code: first.code, lines: [first.text] };
     throw refusal(`RCPT TO:<${first.recipient}>`, reply, progress);
   }
-  const reply = chunked
-    ? yield* sendChunkedOp(wire, payload, pipelining, options, progress)
-    : yield* sendDataOp(wire, payload, dataToo ? others.at(-1) : undefined, options, progress);
+  if (chunked) yield* sendChunkedOp(wire, payload, pipelining, options, progress);
+  else yield* sendDataOp(wire, payload, dataToo ? others.at(-1) : undefined, options, progress);
+  if (options.last && pipelining) yield* quitEarlyOp(wire, progress);
+  const reply = yield* finalReplyOp(wire, options.finalWait, progress);
   return { accepted: withoutRefused(recipients, progress), refused: progress.refused, reply };
 }
 
@@ -216,9 +224,9 @@ function* sendDataOp(
   wire: Wire,
   payload: Payload,
   early: SmtpReply | undefined,
-  { finalWait, sent }: TransactionOptions,
+  { sent }: TransactionOptions,
   progress: Progress,
-): Op<SmtpReply> {
+): Op<void> {
   let go = early;
   if (go === undefined) [go] = yield* exchangeOp(wire, ['DATA'], 1, progress);
   if (go?.code !== CONTINUE) throw refusal('DATA', go ?? { code: SERVICE_CLOSING, lines: [] }, progress);
@@ -237,7 +245,16 @@ function* sendDataOp(
   } catch (error) {
     throw yield* explainedOp(wire, error, 'DATA');
   }
-  return yield* finalReplyOp(wire, finalWait, progress);
+}
+
+/** A server that has hung up in the meantime may have said before what became of the message: its reply is looked for. */
+function* quitEarlyOp(wire: Wire, progress: Progress): Op<void> {
+  progress.quitSent = true;
+  try {
+    yield* wire.commandOp('QUIT');
+  } catch (error) {
+    if (!(error instanceof ChannelError) && !(error instanceof DialogueError)) throw error;
+  }
 }
 
 function* finalReplyOp(wire: Wire, finalWait: number, progress: Progress): Op<SmtpReply> {
@@ -254,9 +271,9 @@ function* sendChunkedOp(
   wire: Wire,
   payload: Payload,
   pipelining: boolean,
-  { finalWait, sent }: TransactionOptions,
+  { sent }: TransactionOptions,
   progress: Progress,
-): Op<SmtpReply> {
+): Op<void> {
   const gathered = Buffer.allocUnsafe(CHUNK_SIZE);
   let filled = 0;
   let unanswered = 0;
@@ -303,7 +320,6 @@ function* sendChunkedOp(
     if (error instanceof SmtpRefusal) throw error;
     throw yield* explainedOp(wire, error, 'BDAT');
   }
-  return yield* finalReplyOp(wire, finalWait, progress);
 }
 
 /** A server that hangs up in the middle of a message often says why; its reply explains more than a broken connection. */

@@ -79,9 +79,10 @@ export class Wire {
   readonly channel: Channel;
   readonly role: Role;
   readonly until: Deadline;
+  /** Sees everything that passes; null when nobody looks. */
+  readonly observer: ((exchange: Exchange) => void) | null;
   readonly #patience: number;
   readonly #injected: InjectionPolicy;
-  readonly #observer: ((exchange: Exchange) => void) | null;
   #unread: Buffer = EMPTY;
   #ended = false;
   #limit: Deadline;
@@ -101,7 +102,7 @@ export class Wire {
     this.until = options.until;
     this.#patience = options.patience ?? Number.POSITIVE_INFINITY;
     this.#injected = options.injected ?? 'reject';
-    this.#observer = options.observer ?? null;
+    this.observer = options.observer ?? null;
     this.#limit = this.until.atMost(this.#patience);
     if (options.unread !== undefined && options.unread.length > 0) this.#unread = Buffer.from(options.unread);
   }
@@ -268,7 +269,7 @@ export class Wire {
   *sendOp(data: string | Uint8Array, { secret = false, bulk = false }: ExchangeOptions = {}): Op<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
     if (bytes.length === 0) return;
-    this.#observer?.({ from: this.role, bytes, encrypted: this.#encrypted, secret, bulk });
+    this.observer?.({ from: this.role, bytes, encrypted: this.#encrypted, secret, bulk });
     this.#sending = true;
     for (let sent = 0; sent < bytes.length; sent += this.#segment) {
       const part = this.#segment < bytes.length ? bytes.subarray(sent, sent + this.#segment) : bytes;
@@ -398,7 +399,7 @@ export class Wire {
   }
 
   #heard(bytes: Uint8Array, { secret = false, bulk = false }: ExchangeOptions = {}): void {
-    this.#observer?.({ from: this.#peer, bytes, encrypted: this.#encrypted, secret, bulk });
+    this.observer?.({ from: this.#peer, bytes, encrypted: this.#encrypted, secret, bulk });
   }
 }
 

@@ -1,6 +1,7 @@
 import { F } from 'tcpx';
 import {
   EMF_ALREADYOPEN,
+  EMF_CLOSEONLY,
   EMF_LEAVEOPEN,
   EMF_STARTTLS,
   EMF_TLS,
@@ -107,6 +108,48 @@ behaviour(
     );
     expect(await mail(bench, { server: peer.server })).toEqual({ status: 0, errmsg: '' });
     await peer.finished();
+  },
+);
+
+/** A session up to the end of a message to one recipient, where commands go together. */
+const PIPELINED: readonly Step[] = [
+  ...opening('PIPELINING'),
+  { expect: 'MAIL FROM:<me@example.com>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\n' },
+  { send: '250 ok\r\n250 ok\r\n354 go\r\n' },
+  { expectUntil: '\r\n.\r\n' },
+];
+
+behaviour(
+  { ids: ['MAIL-PIPELINING', 'MAIL-SMTP-CODE'], title: 'QUIT goes out with the last message of a session' },
+  async (bench) => {
+    for (const [answer, status, errmsg] of [
+      ['250 2.0.0 taken', 0, ''],
+      ['554 5.6.0 not this', 554, '5.6.0 not this'],
+    ] as const) {
+      const together = await smtpServer(PIPELINED, { expect: 'QUIT\r\n' }, { send: `${answer}\r\n221 bye\r\n` });
+      expect(await mail(bench, { server: together.server })).toEqual({ status, errmsg });
+      await together.finished();
+    }
+    const socket = F();
+    const more = [...PIPELINED.slice(3), { send: '250 ok\r\n' }];
+    const kept = await smtpServer(PIPELINED, { delay: 20 }, { send: '250 ok\r\n' }, more, more, QUIT);
+    const { server } = kept;
+    expect((await mail(bench, { opflags: EMF_LEAVEOPEN, server, socket })).status).toBe(0);
+    expect((await mail(bench, { opflags: EMF_ALREADYOPEN + EMF_LEAVEOPEN, socket })).status).toBe(0);
+    expect((await mail(bench, { opflags: EMF_ALREADYOPEN + EMF_LEAVEOPEN, socket })).status).toBe(0);
+    expect((await mail(bench, { opflags: EMF_CLOSEONLY, socket })).status).toBe(0);
+    await kept.finished();
+  },
+);
+
+behaviour(
+  { ids: ['MAIL-PIPELINING'], title: 'a server that hangs up behind its reply, before QUIT, has taken the message' },
+  async (bench) => {
+    for (const wait of [0, 0, 0, 20]) {
+      const peer = await smtpServer(PIPELINED, { delay: wait }, { send: '250 2.0.0 taken\r\n' }, { close: 'fin' });
+      expect(await mail(bench, { server: peer.server })).toEqual({ status: 0, errmsg: '' });
+      await peer.outcome();
+    }
   },
 );
 
