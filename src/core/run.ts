@@ -2,6 +2,7 @@
  * The drivers of operations. `runSync` blocks the calling thread, `runAsync` returns to the event loop between waits,
  * `advance` takes an operation as far as it goes without waiting (an asynchronous CONNECT between two CHECKs).
  */
+import type { CancelSignal } from './cancellation.ts';
 import type { Deadline } from './deadline.ts';
 import { holdProcess, releaseProcess } from './keep-alive.ts';
 import { type Effect, type Op, resumed, type Wait, type Wake } from './op.ts';
@@ -200,7 +201,7 @@ export class Task<T, R = T> implements Cancellable {
 }
 
 /** Runs an operation on the event loop. An aborted signal cancels it. */
-export function runAsync<T>(op: Op<T>, signal?: AbortSignal): Promise<T> {
+export function runAsync<T>(op: Op<T>, signal?: CancelSignal): Promise<T> {
   const task = new Task(op, asItEnds<T>());
   if (signal !== undefined && !task.settled) {
     const abort = () => task.cancel();

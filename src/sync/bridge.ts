@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MessagePort, Transferable } from 'node:worker_threads';
+import type { CancelSignal } from '../core/cancellation.ts';
 import { EngineError } from '../core/errors.ts';
 import { holdProcess, releaseProcess } from '../core/keep-alive.ts';
 import { nodeWorkers } from '../core/on-demand.ts';
@@ -134,7 +135,7 @@ export class Bridge<Q, A> {
   }
 
   /** Resolves when the worker has answered; the event loop stays free. An aborted signal cancels the request. */
-  requestAsync(payload: Q, signal?: AbortSignal): Promise<A> {
+  requestAsync(payload: Q, signal?: CancelSignal): Promise<A> {
     const id = this.#send(payload, false, []);
     const cancel = () => this.#requests.postMessage({ id: 0, blocking: false, cancels: id, payload: null });
     signal?.addEventListener('abort', cancel, { once: true });

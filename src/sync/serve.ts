@@ -1,5 +1,6 @@
 /** The worker's side of the bridge: answers each request, blocking ones with a raised flag. */
 import { type Transferable, workerData } from 'node:worker_threads';
+import { Cancellation, type CancelSignal } from '../core/cancellation.ts';
 import { BEATS, REPLIES, type Reply, type Request, STATE, STATE_DEAD, type WorkerSetup } from './bridge.ts';
 
 export interface Answer<A> {
@@ -8,9 +9,9 @@ export interface Answer<A> {
 }
 
 /** Serves requests until the owning thread ends. `answer` never rejects but for a bug. */
-export function serve<Q, A>(answer: (question: Q, signal: AbortSignal) => Promise<Answer<A>>): void {
+export function serve<Q, A>(answer: (question: Q, signal: CancelSignal) => Promise<Answer<A>>): void {
   const { flags, requests, blockingReplies, replies } = workerData as WorkerSetup;
-  const running = new Map<number, AbortController>();
+  const running = new Map<number, Cancellation>();
 
   const reply = (request: Request<Q>, message: Reply<A>, transfer: readonly Transferable[]) => {
     if (request.blocking) {
@@ -24,17 +25,17 @@ export function serve<Q, A>(answer: (question: Q, signal: AbortSignal) => Promis
 
   const handle = async (request: Request<Q>) => {
     if (request.cancels !== undefined) {
-      running.get(request.cancels)?.abort();
+      running.get(request.cancels)?.cancel();
       return;
     }
     if (request.payload === null) {
       Atomics.add(flags, BEATS, 1);
       return;
     }
-    const controller = new AbortController();
-    running.set(request.id, controller);
+    const cancellation = new Cancellation();
+    running.set(request.id, cancellation);
     try {
-      const { payload, transfer } = await answer(request.payload, controller.signal);
+      const { payload, transfer } = await answer(request.payload, cancellation);
       reply(request, { id: request.id, payload, bug: null }, transfer);
     } catch (error) {
       const bug = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,4 +1,5 @@
 /** XCALLs made by an operation, in the mode that its own caller chose. */
+import { Cancellation, type CancelSignal } from '../core/cancellation.ts';
 import { NEVER } from '../core/deadline.ts';
 import type { ErrnoName } from '../core/errno.ts';
 import type { Op } from '../core/op.ts';
@@ -32,7 +33,7 @@ interface Access {
   callAsync(
     routine: string,
     args: readonly (Argument | ListArgument)[],
-    signal: AbortSignal | undefined,
+    signal: CancelSignal | undefined,
   ): Promise<CallResult>;
   errnoStatus(name: ErrnoName): number;
 }
@@ -50,8 +51,9 @@ export class JobCaller implements Caller {
 
   *xcallOp(routine: string, ...args: Argument[]): Op<CallResult> {
     if (this.mode === 'sync') return this.#access.call(routine, args);
-    const abort = new AbortController();
-    const result = yield* promiseOp(this.#access.callAsync(routine, args, abort.signal), NEVER, () => abort.abort());
+    const cancellation = new Cancellation();
+    const pending = this.#access.callAsync(routine, args, cancellation);
+    const result = yield* promiseOp(pending, NEVER, () => cancellation.cancel());
     if (result === 'timeout') throw new Error('a wait without a deadline has ended');
     return result;
   }

@@ -1,4 +1,5 @@
 /** Runs calls of a runtime on the event loop of its thread. */
+import type { CancelSignal } from '../core/cancellation.ts';
 import { type Ending, runSync, Task, type Waiter } from '../core/run.ts';
 import type { Call, Outcome } from './call.ts';
 import { begin, failureOf, socketNumberOf } from './execute.ts';
@@ -15,7 +16,7 @@ export function runtimeTask<T>(
   runtime: Runtime,
   call: Call,
   receiver: Receiver<T>,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): T | PromiseLike<T> {
   const begun = begin(runtime, call);
   if (isOutcome(begun)) return receiver.value(begun);

@@ -5,7 +5,9 @@
  * an asynchronous call runs on the caller's event loop, a synchronous one in the worker of the thread; a socket stays
  * where it was opened, and later calls find it there (design §2.3, §2.10).
  */
+
 import { isVariable, type Variable } from '../basic/index.ts';
+import type { CancelSignal } from '../core/cancellation.ts';
 import { monotonic } from '../core/deadline.ts';
 import { UsageError } from '../core/errors.ts';
 import { runAsync, runSync, sleeper, type Waiter } from '../core/run.ts';
@@ -168,7 +170,7 @@ export class Job {
   #callAsync<T>(
     name: string,
     args: readonly (Argument | ListArgument)[],
-    signal: AbortSignal | undefined,
+    signal: CancelSignal | undefined,
     wanted: (result: CallResult) => T,
   ): Promise<T> {
     try {
@@ -200,7 +202,7 @@ export class Job {
   async #callProgramAsync(
     program: Program,
     args: readonly (Argument | ListArgument)[],
-    signal: AbortSignal | undefined,
+    signal: CancelSignal | undefined,
   ): Promise<CallResult> {
     const started = monotonic();
     const status = programStatus(program, args);
@@ -283,7 +285,7 @@ export class Job {
     opcode: Opcode | undefined,
     call: Call,
     receiver: Receiver<T>,
-    signal: AbortSignal | undefined,
+    signal: CancelSignal | undefined,
   ): T | PromiseLike<T> {
     if (this.#closed) return receiver.value(refused('EBADF', 'the job is closed'));
     if (signal?.aborted) return receiver.value(refused('ECANCELED', 'the call was cancelled before it began'));
@@ -301,7 +303,7 @@ export class Job {
     return this.#runInWorker(opcode, call, signal).then((outcome) => receiver.value(outcome));
   }
 
-  async #runInWorker(opcode: Opcode, call: Call, signal: AbortSignal | undefined): Promise<Outcome> {
+  async #runInWorker(opcode: Opcode, call: Call, signal: CancelSignal | undefined): Promise<Outcome> {
     try {
       return await this.#workerSide().callAsync(opcode, call, signal);
     } catch (error) {
@@ -386,7 +388,7 @@ function following(number: number): number {
 
 function splitOptions(given: readonly (Argument | ListArgument | CallOptions)[]): {
   args: readonly (Argument | ListArgument)[];
-  signal: AbortSignal | undefined;
+  signal: CancelSignal | undefined;
 } {
   const last = given.at(-1);
   if (last === undefined || !isOptions(last))

@@ -1,4 +1,5 @@
 /** The part of a job that lives in the worker: sockets of the Node engine that synchronous calls have opened. */
+import type { CancelSignal } from '../core/cancellation.ts';
 import { EngineError } from '../core/errors.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Bridge } from '../sync/bridge.ts';
@@ -43,7 +44,7 @@ export class WorkerSide {
     return this.#take(call, this.#bridge.request(this.#question(opcode, call)));
   }
 
-  async callAsync(opcode: Opcode, call: Call, signal: AbortSignal | undefined): Promise<Outcome> {
+  async callAsync(opcode: Opcode, call: Call, signal: CancelSignal | undefined): Promise<Outcome> {
     return this.#take(call, await this.#bridge.requestAsync(this.#question(opcode, call), signal));
   }
 
