@@ -4,6 +4,8 @@
  *
  * Where Winsock has no counterpart the Linux number stands in both columns.
  */
+import { once } from './once.ts';
+
 export interface Errno {
   readonly linux: number;
   readonly windows: number;
@@ -55,23 +57,25 @@ export const ERRNO = {
 
 export type ErrnoName = keyof typeof ERRNO;
 
-const nameByNumber: ReadonlyMap<number, ErrnoName> = new Map(
-  (Object.keys(ERRNO) as ErrnoName[]).map((name) => [ERRNO[name].linux, name]),
+const namesByNumber = once(
+  (): ReadonlyMap<number, ErrnoName> =>
+    new Map((Object.keys(ERRNO) as ErrnoName[]).map((name) => [ERRNO[name].linux, name])),
 );
 
-const nameByWindowsNumber: ReadonlyMap<number, ErrnoName> = new Map(
-  (Object.keys(ERRNO) as ErrnoName[]).reverse().map((name) => [ERRNO[name].windows, name]),
+const namesByWindowsNumber = once(
+  (): ReadonlyMap<number, ErrnoName> =>
+    new Map((Object.keys(ERRNO) as ErrnoName[]).reverse().map((name) => [ERRNO[name].windows, name])),
 );
 
 /** The name of a Linux errno; EIO stands for one that the table does not know. */
 export function errnoName(linux: number): ErrnoName {
-  return nameByNumber.get(linux) ?? 'EIO';
+  return namesByNumber().get(linux) ?? 'EIO';
 }
 
 /** The table's entry for a number of either family, or undefined. Both signs are accepted. */
 export function lookUpErrno(number: number, family: 'linux' | 'windows'): ErrnoName | undefined {
   const positive = Math.abs(number);
-  return family === 'windows' ? nameByWindowsNumber.get(positive) : nameByNumber.get(positive);
+  return (family === 'windows' ? namesByWindowsNumber() : namesByNumber()).get(positive);
 }
 
 /** True for a string such as the `code` of a Node system error that the table knows. */

@@ -41,6 +41,13 @@ class Pending<T> implements BlockingCall {
   }
 }
 
+/** Resolves after the event loop has had a turn. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /**
  * Waits for a promise; throws what it rejects with. Only for operations that `runAsync` drives.
  *

@@ -4,6 +4,7 @@
  */
 import { CTE_QP, EMS_NOBODY, EMS_NOSOCKET } from '../../ashell.def.ts';
 import { type AssumptionTable, boolean, completeAssumptions, integer, oneOf } from '../core/assumption.ts';
+import { once } from '../core/once.ts';
 
 export interface EmailxAssumptions {
   // The configuration and the call
@@ -264,6 +265,9 @@ export const EMAILX_ASSUMPTIONS: AssumptionTable<EmailxAssumptions> = {
     accepts: integer(4, 255),
   },
 };
+
+/** What stands where nobody has set anything. */
+export const emailxDefaults = once(() => parseEmailxAssumptions());
 
 /** Completes and checks the option `emailx.assume`. */
 export function parseEmailxAssumptions(given: Partial<EmailxAssumptions> = {}): EmailxAssumptions {

@@ -8,7 +8,7 @@ import { CTE_7BIT, CTE_8BIT, CTE_BASE64, CTE_BINARY } from '../../ashell.def.ts'
 import { isVariable, NumberVariable, StringVariable, type Variable } from '../basic/variables.ts';
 import { asBuffer } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
-import { parseEmailxAssumptions } from './assumptions.ts';
+import { emailxDefaults } from './assumptions.ts';
 import { EmailxError } from './error.ts';
 import { trimmed } from './text.ts';
 
@@ -57,9 +57,6 @@ export interface AttachmentRules {
   readonly quotedPrintable: number;
 }
 
-/** Those of a site that has set none. */
-export const ATTACHMENT_RULES: AttachmentRules = parseEmailxAssumptions();
-
 /**
  * The attachments of a call. A structure is read from the variable's address to the end of its array, so that an
  * element or the whole of an array of X may be passed; nothing at all and a null string are no attachments.
@@ -67,7 +64,7 @@ export const ATTACHMENT_RULES: AttachmentRules = parseEmailxAssumptions();
  * @throws UsageError for an argument or option that is none of these
  * @throws EmailxError for a structure that contradicts itself
  */
-export function readAttachments(argument: unknown, rules: AttachmentRules = ATTACHMENT_RULES): Attachment[] {
+export function readAttachments(argument: unknown, rules: AttachmentRules = emailxDefaults()): Attachment[] {
   if (argument === undefined || argument === null || argument === '') return [];
   if (Array.isArray(argument)) return argument.map((item: unknown, index) => fromOptions(item, index + 1, rules));
   if (argument instanceof Uint8Array) return fromStructure(argument, rules);

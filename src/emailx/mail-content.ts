@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import { type Envelope, mailbox } from './addresses.ts';
+import { emailxDefaults } from './assumptions.ts';
 import { composeLetter } from './compose-mail.ts';
 import type { Content } from './content.ts';
 import { newMessageId } from './generated-fields.ts';
@@ -9,7 +10,7 @@ import { isStream, pathOf, readMailAttachments } from './mail-attachments.ts';
 import type { CompleteMessage, MailEnvelope, MailOptions } from './mail-options.ts';
 import { asUsage } from './mail-options.ts';
 import { parseMailboxes } from './mailboxes.ts';
-import { buildMessage, MESSAGE_RULES, type Message } from './message.ts';
+import { buildMessage, type Message } from './message.ts';
 import { kindOf, knownOptions, objectOption } from './option-checks.ts';
 
 export interface MailContent {
@@ -59,7 +60,7 @@ export function prepareContent(options: MailOptions, defaults: ContentDefaults):
       : { ...composeLetter(options, messageId, defaults.domain), signature: defaults.signature };
   const message = buildMessage(
     { ...parts, attachments, joinHeader: false, replyTo: '', host, locate: (path) => resolve(path) },
-    { ...MESSAGE_RULES, xMailer: '', dateAndMessageId: whole === undefined, charset: 'utf-8' },
+    { ...emailxDefaults(), xMailer: '', dateAndMessageId: whole === undefined, charset: 'utf-8' },
   );
   return { message, envelope, messageId };
 }

@@ -12,7 +12,7 @@
  */
 import { requireLatin1 } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
-import { parseEmailxAssumptions } from './assumptions.ts';
+import { emailxDefaults } from './assumptions.ts';
 import type { Attachment } from './attachments.ts';
 import {
   type AttachmentFacts,
@@ -36,9 +36,6 @@ export interface MessageRules extends ComposeRules {
   /** The status for a body file that is missing or empty. */
   readonly missingBody: number;
 }
-
-/** Those of a site that has set none. */
-export const MESSAGE_RULES: MessageRules = parseEmailxAssumptions();
 
 export interface MessageParts {
   /** Header lines, bytes as Latin-1. Blank where the body begins with them. */
@@ -98,7 +95,7 @@ export interface Message {
  */
 export function buildMessage(
   parts: MessageParts,
-  rules: MessageRules = MESSAGE_RULES,
+  rules: MessageRules = emailxDefaults(),
   uniques: Uniques = UNIQUES,
 ): Message {
   const opened: Source[] = [];

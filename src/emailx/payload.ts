@@ -1,8 +1,7 @@
 /** A built message as what a transaction sends: in the form that the server can take. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { NEVER } from '../core/deadline.ts';
 import type { Op } from '../core/op.ts';
-import { promiseOp } from '../core/promise-op.ts';
+import { nextTurn, promiseOp } from '../core/promise-op.ts';
 import type { CallMode } from '../tcpx/index.ts';
 import type { Message } from './message.ts';
 import type { SmtpSession } from './smtp-session.ts';

@@ -13,7 +13,7 @@ import {
   loadGnutls,
 } from '../native/gnutls.ts';
 import { type Libc, loadLibc, MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_WR } from '../native/libc.ts';
-import { alertFailureText, plaintextText } from '../tls/codes.ts';
+import { alertFailureText, plaintextText } from '../tls/failure-texts.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { BesideSessions, type SessionSource } from '../tls/session-cache.ts';

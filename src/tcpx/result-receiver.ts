@@ -1,5 +1,5 @@
 /** What becomes of an asynchronous call once its outcome is there. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { nextTurn } from '../core/promise-op.ts';
 import type { CallResult, Outcome } from './call.ts';
 import { failureOf } from './execute.ts';
 import type { Frame } from './frame.ts';

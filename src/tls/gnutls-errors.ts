@@ -6,6 +6,8 @@
  * are left out unless the reference names them. The texts are ours, so both engines explain a STATUS alike, also
  * where the library is not installed.
  */
+import { once } from '../core/once.ts';
+
 export interface GnutlsError {
   readonly code: number;
   readonly text: string;
@@ -191,19 +193,20 @@ export const GNUTLS_E = {
 /** A name of the table, without the `GNUTLS_E_` that all of them share. */
 export type GnutlsErrorName = keyof typeof GNUTLS_E;
 
-const nameByCode: ReadonlyMap<number, GnutlsErrorName> = new Map(
-  (Object.keys(GNUTLS_E) as GnutlsErrorName[]).map((name) => [GNUTLS_E[name].code, name]),
+const namesByCode = once(
+  (): ReadonlyMap<number, GnutlsErrorName> =>
+    new Map((Object.keys(GNUTLS_E) as GnutlsErrorName[]).map((name) => [GNUTLS_E[name].code, name])),
 );
 
 /** `GNUTLS_E_FATAL_ALERT_RECEIVED` for -12; undefined for a number that the table does not have. */
 export function gnutlsErrorName(code: number): string | undefined {
-  const name = nameByCode.get(code);
+  const name = namesByCode().get(code);
   return name === undefined ? undefined : `GNUTLS_E_${name}`;
 }
 
 /** One line that explains a GnuTLS number. It never fails: an unknown number is named as such. */
 export function gnutlsErrorText(code: number): string {
-  const name = nameByCode.get(code);
+  const name = namesByCode().get(code);
   return name === undefined ? `unknown TLS error ${code}` : GNUTLS_E[name].text;
 }
 
@@ -245,22 +248,24 @@ export const ALERTS = {
   120: 'no_application_protocol',
 } as const satisfies Record<number, string>;
 
-const alertNames: ReadonlyMap<number, string> = new Map(
-  Object.entries(ALERTS).map(([number, name]) => [Number(number), name]),
+const alertNames = once(
+  (): ReadonlyMap<number, string> => new Map(Object.entries(ALERTS).map(([number, name]) => [Number(number), name])),
 );
-const alertNumbers: ReadonlyMap<string, number> = new Map([...alertNames].map(([number, name]) => [name, number]));
+const alertNumbers = once(
+  (): ReadonlyMap<string, number> => new Map([...alertNames()].map(([number, name]) => [name, number])),
+);
 
 /** The protocol's name of an alert, or undefined. */
 export function alertName(number: number): string | undefined {
-  return alertNames.get(number);
+  return alertNames().get(number);
 }
 
 /** The number of an alert by its protocol name, or undefined. */
 export function alertNumber(name: string): number | undefined {
-  return alertNumbers.get(name);
+  return alertNumbers().get(name);
 }
 
 /** `alert 40 (handshake_failure)`: the form in which messages and traces name an alert. */
 export function alertText(number: number): string {
-  return `alert ${number} (${alertNames.get(number) ?? 'not a known alert'})`;
+  return `alert ${number} (${alertNames().get(number) ?? 'not a known alert'})`;
 }

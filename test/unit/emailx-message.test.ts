@@ -1,9 +1,9 @@
 // Messages as they go out: every line of a transcript ends in CRLF.
 import { describe, expect, it } from 'vitest';
-import { parseEmailxAssumptions } from '../../src/emailx/assumptions.ts';
+import { emailxDefaults, parseEmailxAssumptions } from '../../src/emailx/assumptions.ts';
 import { readAttachments } from '../../src/emailx/attachments.ts';
 import { EmailxError } from '../../src/emailx/error.ts';
-import { MESSAGE_RULES, type MessageParts, type MessageRules } from '../../src/emailx/message.ts';
+import type { MessageParts, MessageRules } from '../../src/emailx/message.ts';
 import { literal, messageOf, octetsOf, transcript } from '../support/mail-message.ts';
 
 interface Case {
@@ -18,7 +18,7 @@ const pdf = readAttachments([{ content: 'PDF', name: 'report.pdf' }]);
 const PLAIN: Record<string, Case> = {
   'header, empty line, body, with X-Mailer first': {
     parts: { header: 'From: a@x.example\r\nSubject: hello', body: literal('Hello\r\n') },
-    rules: { xMailer: MESSAGE_RULES.xMailer },
+    rules: { xMailer: emailxDefaults().xMailer },
     lines: `\
 X-Mailer: EMAILX 5.1(142)
 From: a@x.example

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { isVerifyCode, reasonsOfNodeError } from '../../src/tls/node-verify.ts';
 import {
   describeVerifyFailure,
-  isVerifyCode,
   reasonsOfGnutlsStatus,
-  reasonsOfNodeError,
   VERIFY_REASONS,
   type VerifyReason,
 } from '../../src/tls/verify.ts';

@@ -14,10 +14,10 @@
  */
 import { isErrnoName } from '../core/errno.ts';
 import { TlsError } from '../core/errors.ts';
-import { alertName, alertNumber, alertText, GNUTLS_E, type GnutlsErrorName, gnutlsErrorText } from './gnutls-errors.ts';
-import { isVerifyCode, reasonsOfNodeError, VERIFY_REASONS } from './verify.ts';
-
-export type TlsPhase = 'handshake' | 'record';
+import { alertFailureText, plaintextText, type TlsPhase } from './failure-texts.ts';
+import { alertNumber, GNUTLS_E, type GnutlsErrorName, gnutlsErrorText } from './gnutls-errors.ts';
+import { isVerifyCode, reasonsOfNodeError } from './node-verify.ts';
+import { VERIFY_REASONS } from './verify.ts';
 
 export interface TlsFailure {
   /** A negative GnuTLS number. */
@@ -220,12 +220,6 @@ export function statusOfTlsFailure(error: unknown, phase: TlsPhase, facts: Failu
 /** Reasons that mean bytes which are no TLS records; in mid-session they are something else than a wrong port. */
 const notTls: ReadonlySet<string> = new Set(['WRONG_VERSION_NUMBER', 'HTTP_REQUEST', 'HTTPS_PROXY_REQUEST']);
 
-/** What bytes that are no TLS records mean to a person. */
-export function plaintextText(phase: TlsPhase, role: FailureFacts['role']): string {
-  if (phase === 'record') return 'unencrypted bytes came in the middle of the session';
-  return role === 'server' ? 'the client speaks plaintext' : 'this port speaks plaintext, or wants STARTTLS first';
-}
-
 interface Told {
   readonly code: string;
   /** OpenSSL's reason in capitals with underscores, or ''. */
@@ -313,20 +307,3 @@ function alertFailure(name: 'FATAL_ALERT_RECEIVED' | 'WARNING_ALERT_RECEIVED', a
   const status = GNUTLS_E[name].code;
   return { status, alert, text: alertFailureText(status, alert) };
 }
-
-/** What a peer's alert means to a person, the same on both engines. `status` is the number for a fatal or a warning one. */
-export function alertFailureText(status: number, alert: number): string {
-  const meaning = ALERT_HINTS.get(alertName(alert) ?? '');
-  const text = `${gnutlsErrorText(status)}: ${alertText(alert)}`;
-  return meaning === undefined ? text : `${text}: ${meaning}`;
-}
-
-/** What usually lies behind an alert, for the alerts whose names do not tell. */
-const ALERT_HINTS: ReadonlyMap<string, string> = new Map([
-  ['handshake_failure', 'nothing in common, or a client certificate is wanted'],
-  ['protocol_version', 'the peer refuses the TLS versions enabled here'],
-  ['insufficient_security', 'the peer wants stronger algorithms'],
-  ['unknown_ca', 'the peer does not trust the issuer of our certificate'],
-  ['certificate_required', 'the peer wants a client certificate'],
-  ['unrecognized_name', 'the peer does not know the server name that was asked for'],
-]);

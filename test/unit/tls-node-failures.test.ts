@@ -4,8 +4,9 @@ import tls from 'node:tls';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TlsError } from '../../src/core/errors.ts';
-import { type FailureFacts, statusOfTlsFailure, type TlsPhase } from '../../src/tls/codes.ts';
+import type { TlsPhase } from '../../src/tls/failure-texts.ts';
 import { ALERTS, gnutlsErrorName } from '../../src/tls/gnutls-errors.ts';
+import { type FailureFacts, statusOfTlsFailure } from '../../src/tls/node-failures.ts';
 import { makePki, type Pki } from '../support/pki.ts';
 
 let pki: Pki;
