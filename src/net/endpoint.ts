@@ -126,6 +126,11 @@ export interface Engine {
   settleOp(): Op<boolean>;
   /** Resolves and connects; addresses are tried in order within the deadline. */
   connectOp(host: string, port: number, until: Deadline): Op<PlainEndpoint>;
+  /**
+   * Loads what TLS needs, in an engine that does without until somebody asks for it; before {@link startTls} and
+   * {@link prepareServer}. What arrives while this waits is plaintext.
+   */
+  loadTlsOp(): Op<void>;
   /** Begins TLS on a connection of this engine, which may not be used in clear any more. Only `upgradeOp` calls this. */
   startTls(plain: PlainEndpoint, start: TlsStart): TlsEndpoint;
   /**

@@ -38,6 +38,8 @@ export const nativeEngine: Engine = {
   *listenOp(host, port, backlog) {
     return listenNative(host === '' ? '0.0.0.0' : host, port, backlog);
   },
+  // GnuTLS is there with the engine.
+  *loadTlsOp() {},
   prepareServer(settings) {
     requireOwnCertificate(settings);
     credentialsOf(settings);

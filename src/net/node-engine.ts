@@ -2,12 +2,11 @@
 import { NEVER } from '../core/deadline.ts';
 import { IoError } from '../core/errors.ts';
 import { READABLE, type Source, waitOp } from '../core/op.ts';
+import { promiseOp } from '../core/promise-op.ts';
 import type { Engine } from './endpoint.ts';
 import { connectInTurnOp } from './lookup.ts';
 import { connectNodeOp, NodeListener } from './node.ts';
 import { NodePlainEndpoint } from './node-plain.ts';
-import { secureContextOf } from './node-secure-context.ts';
-import { NodeTlsEndpoint } from './node-tls.ts';
 
 /**
  * Bytes that wait in the kernel reach JavaScript only after turns of the event loop. A first turn may be the one that is
@@ -21,6 +20,16 @@ const TWO_TURNS: Source = {
     return () => clearImmediate(immediate);
   },
 };
+
+type NodeTls = typeof import('./node-tls.ts');
+
+/** Half of the engine, for which node:tls is loaded besides: connections in clear do without. */
+let loadedTls: NodeTls | null = null;
+
+function nodeTlsPart(): NodeTls {
+  if (loadedTls === null) throw new Error('loadTlsOp comes before TLS');
+  return loadedTls;
+}
 
 export const nodeEngine: Engine = {
   name: 'node',
@@ -46,12 +55,16 @@ export const nodeEngine: Engine = {
     }
   },
 
-  prepareServer(settings) {
-    secureContextOf(settings, 'server', settings.priority);
+  *loadTlsOp() {
+    if (loadedTls !== null) return;
+    const loaded = yield* promiseOp(import('./node-tls.ts'), NEVER);
+    if (loaded !== 'timeout') loadedTls = loaded;
   },
+
+  prepareServer: (settings) => nodeTlsPart().prepareNodeServer(settings),
 
   startTls(plain, start) {
     if (!(plain instanceof NodePlainEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');
-    return new NodeTlsEndpoint(plain, start);
+    return new (nodeTlsPart().NodeTlsEndpoint)(plain, start);
   },
 };

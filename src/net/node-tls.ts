@@ -6,13 +6,13 @@ import type tls from 'node:tls';
 import { IoError, TlsError } from '../core/errors.ts';
 import { isIP } from '../core/ip.ts';
 import { nodeTls } from '../core/on-demand.ts';
-import { statusOfTlsFailure } from '../tls/codes.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
+import { statusOfTlsFailure } from '../tls/node-failures.ts';
+import { reasonsOfNodeError } from '../tls/node-verify.ts';
 import { describeStaple } from '../tls/ocsp.ts';
 import { BesideSessions, type KeptSession, type SessionSource } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
-import { reasonsOfNodeError } from '../tls/verify.ts';
 import { VerifyError } from '../tls/verify-error.ts';
 import { type Address, type TlsEndpoint, type TlsRole, type TlsStart, type Transfer, WANT_READ } from './endpoint.ts';
 import { endsHere, hasFailed } from './node-handle.ts';
@@ -27,6 +27,11 @@ import {
   requestedName,
   serverCertificateError,
 } from './node-tls-facts.ts';
+
+/** Loads the certificate and the priority string of a server. Throws what is wrong with them. */
+export function prepareNodeServer(settings: TlsSettings): void {
+  secureContextOf(settings, 'server', settings.priority);
+}
 
 export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   readonly #plain: NodePlainEndpoint;

@@ -2,7 +2,7 @@
 import { type Deadline, NOW } from '../core/deadline.ts';
 import { IoError, TcpxError, TlsError } from '../core/errors.ts';
 import { type Op, READABLE, resumed, WRITABLE, waitFor, waitOp } from '../core/op.ts';
-import { plaintextText } from '../tls/codes.ts';
+import { plaintextText } from '../tls/failure-texts.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import {
   type Direction,
@@ -120,6 +120,7 @@ export function* upgradeOp(
   let owner: Endpoint = plain;
   let upgraded = false;
   try {
+    yield* engine.loadTlsOp();
     yield* engine.settleOp();
     const stray = plain.stray(start.role);
     // The TLS library would say the same of a new connection, had the bytes come a little later.

@@ -18,7 +18,10 @@ export function* acceptOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
   const listens = hasFlag(call.flags, bits.listen);
   const given = !listens && hasFlag(call.flags, bits.async);
   // A server whose certificate cannot be used is told so before it listens, and not by its first client.
-  if (!given && upgradeStateOf(runtime, call) !== 'plain') runtime.engine.prepareServer(runtime.tls);
+  if (!given && upgradeStateOf(runtime, call) !== 'plain') {
+    yield* runtime.engine.loadTlsOp();
+    runtime.engine.prepareServer(runtime.tls);
+  }
   if (listens) {
     const listener = runtime.sockets.add(yield* listenOp(runtime, call, portOf(call, 0)));
     return { ...succeeded(0), sockport: listener.number };
