@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type OutputOptions, type Plugin, rolldown } from 'rolldown';
+import { SUBCOMMANDS } from '../src/cli/subcommands.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -87,21 +88,27 @@ await bundle({
 
 const bin = `${root}dist/bin`;
 rmSync(bin, { recursive: true, force: true });
-await bundle({
-  input: { command: 'src/cli/main.ts' },
-  output: {
-    dir: bin,
-    format: 'cjs',
-    entryFileNames: '[name].cjs',
-    chunkFileNames: '[name].shared.cjs',
-    codeSplitting: { groups: GROUPS },
-    // For start.ts, which reads bytes as characters and has no import().
-    charset: 'ascii',
-    dynamicImportInCjs: false,
-    comments: false,
-  },
-  plugins: [OWN_REQUIRE],
-});
+for (const program of ['help', ...SUBCOMMANDS.keys()]) {
+  const entry = `src/cli/programs/${program}.ts`;
+  await bundle({
+    input: { [program]: entry },
+    output: {
+      dir: bin,
+      format: 'cjs',
+      entryFileNames: '[name].cjs',
+      chunkFileNames: `${program}.[name].cjs`,
+      // With all that it loads at once.
+      codeSplitting: { groups: [{ name: program, test: (id: string) => id.endsWith(entry) }] },
+      // For start.ts, which reads bytes as characters, runs each file as a function and has no import().
+      charset: 'ascii',
+      banner: '(function (exports, require, module, __filename) {',
+      footer: '})',
+      dynamicImportInCjs: false,
+      comments: false,
+    },
+    plugins: [OWN_REQUIRE],
+  });
+}
 await bundle({
   input: { tcpx: 'src/cli/start.ts' },
   output: { dir: bin, format: 'cjs', entryFileNames: '[name].cjs' },

@@ -5,7 +5,18 @@
  *
  * What is read here is run: only a file counts that belongs to the user, in a directory that nobody else may write to.
  */
-import fs from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { Script } from 'node:vm';
 
 /** More than all of the command comes to. */
@@ -18,6 +29,8 @@ type Places = Readonly<Record<string, readonly [start: number, length: number]>>
 interface Header {
   /** Of which files it was made. */
   readonly build: string;
+  /** What the runs that made it were asked for. */
+  readonly asked: readonly string[];
   /** Of all parts, in bytes. */
   readonly size: number;
   readonly places: Places;
@@ -41,6 +54,7 @@ export class CodeCache {
   readonly #directory: string;
   readonly #file: string;
   readonly #build: string;
+  readonly #asked: Set<string>;
   readonly #parts = new Map<string, Buffer>();
   readonly #scripts = new Map<string, Script>();
   #complete = true;
@@ -49,11 +63,13 @@ export class CodeCache {
    * @param directory of caches; made when something is kept
    * @param name of the file in it
    * @param build names the files to be compiled; what was kept of any others does not count
+   * @param asked what this run was asked for: what none was before may call functions that none has
    */
-  constructor(directory: string, name: string, build: string) {
+  constructor(directory: string, name: string, build: string, asked: readonly string[]) {
     this.#directory = directory;
     this.#file = `${directory}/${name}`;
     this.#build = build;
+    this.#asked = new Set(asked);
     this.#read();
   }
 
@@ -67,35 +83,35 @@ export class CodeCache {
   }
 
   /**
-   * Keeps all scripts with what was compiled of them so far, if one of them was not there before. Whatever stands in the
-   * way, such as a home that cannot be written to: then nothing is kept.
+   * Keeps all scripts with what was compiled of them so far, if one of them was not there before or the run was asked for
+   * something new. Whatever stands in the way, such as a home that cannot be written to: then nothing is kept.
    */
   keep(): void {
     if (this.#complete) return;
     try {
-      fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      if (ours(fs.statSync(this.#directory))) this.#write();
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      if (ours(statSync(this.#directory))) this.#write();
     } catch {}
   }
 
   #read(): void {
-    let descriptor: number | undefined;
+    let kept: Buffer;
     try {
-      descriptor = fs.openSync(this.#file, 'r');
-      const about = fs.fstatSync(descriptor);
-      if (!ours(about) || about.size > LARGEST || !ours(fs.statSync(this.#directory))) return;
-      const kept = Buffer.allocUnsafeSlow(about.size);
-      if (fs.readSync(descriptor, kept) !== about.size) return;
+      // Where nobody else may write, nobody changes the file between the two.
+      if (!ours(statSync(this.#directory))) return;
+      const about = statSync(this.#file);
+      if (!ours(about) || about.size > LARGEST) return;
+      kept = readFileSync(this.#file);
       const end = LENGTH + kept.readUInt32LE(0);
-      const { build, size, places } = JSON.parse(kept.toString('latin1', LENGTH, end)) as Header;
-      if (build !== this.#build || end + size !== about.size) return;
+      const { build, asked, size, places } = JSON.parse(kept.toString('latin1', LENGTH, end)) as Header;
+      if (build !== this.#build || end + size !== kept.length) return;
       for (const [name, [start, length]] of Object.entries(places)) {
         this.#parts.set(name, kept.subarray(end + start, end + start + length));
       }
+      for (const thing of this.#asked) this.#complete &&= asked.includes(thing);
+      for (const thing of asked) this.#asked.add(thing);
     } catch {
       this.#parts.clear();
-    } finally {
-      if (descriptor !== undefined) fs.closeSync(descriptor);
     }
   }
 
@@ -103,16 +119,16 @@ export class CodeCache {
   #write(): void {
     const draft = `${this.#file}.${process.pid}`;
     try {
-      const descriptor = fs.openSync(draft, 'wx', 0o600);
+      const descriptor = openSync(draft, 'wx', 0o600);
       try {
-        fs.writeFileSync(descriptor, this.#content());
-        fs.fsyncSync(descriptor);
+        writeFileSync(descriptor, this.#content());
+        fsyncSync(descriptor);
       } finally {
-        fs.closeSync(descriptor);
+        closeSync(descriptor);
       }
-      fs.renameSync(draft, this.#file);
+      renameSync(draft, this.#file);
     } catch (error) {
-      fs.rmSync(draft, { force: true });
+      rmSync(draft, { force: true });
       throw error;
     }
   }
@@ -128,13 +144,16 @@ export class CodeCache {
       parts.push(part);
       size += part.length;
     }
-    const header = Buffer.from(JSON.stringify({ build: this.#build, size, places } satisfies Header), 'latin1');
+    const header = Buffer.from(
+      JSON.stringify({ build: this.#build, asked: [...this.#asked], size, places } satisfies Header),
+      'latin1',
+    );
     const length = Buffer.alloc(LENGTH);
     length.writeUInt32LE(header.length);
     return Buffer.concat([length, header, ...parts]);
   }
 }
 
-function ours({ uid, mode }: fs.Stats): boolean {
+function ours({ uid, mode }: Stats): boolean {
   return uid === process.geteuid?.() && (mode & OTHERS_MAY_WRITE) === 0;
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /**
- * The start of the command `tcpx`: runs the files beside it that `npm run build` makes of `main.ts`, as Node's own loader
- * would, but compiled as they were left by the run before.
+ * The start of the command `tcpx`: runs one of the programs beside it that `npm run build` makes of `programs/`, as Node's
+ * own loader would, but compiled as it was left by the run before.
  */
 import { readFileSync } from 'node:fs';
 import { Script } from 'node:vm';
 import { CodeCache, cacheDirectory } from './code-cache.ts';
+import { SUBCOMMANDS } from './subcommands.ts';
 
 /** Names the content of the files beside this one; set by the build. */
 declare const BUILD: string;
@@ -16,13 +17,21 @@ declare const __dirname: string;
 
 type Wrapper = (exports: object, require: (id: string) => unknown, module: { exports: object }, file: string) => void;
 
-// The subcommands run different functions, so that each has a cache of its own.
-const [, , subcommand = ''] = process.argv;
-const kind = /^[a-z]{1,16}$/.test(subcommand) ? subcommand : 'tcpx';
+const [, , ...args] = process.argv;
+const [first = '', topic = ''] = args;
+const subcommand = first === 'help' ? topic : first;
+const program = SUBCOMMANDS.has(subcommand) ? subcommand : 'help';
+
+// The programs run different functions of the files that they share, so that each has a cache of its own.
 const caches = cacheDirectory(process.env);
-const name = `${kind}-${process.version}-${process.platform}-${process.arch}.bin`;
-const cache = caches === null ? null : new CodeCache(caches, name, BUILD);
+const name = `${program}-${process.version}-${process.platform}-${process.arch}.bin`;
+const cache = caches === null ? null : new CodeCache(caches, name, BUILD, args.flatMap(askedBy));
 const modules = new Map<string, { exports: object }>();
+
+/** What an argument asks for, as far as one can tell: the name of an option, the scheme of a URL. */
+function askedBy(argument: string): readonly string[] {
+  return /^(?:--?[a-z][a-z-]{0,30}|[a-z][a-z-]{0,30}:\/\/)/.exec(argument) ?? [];
+}
 
 function load(id: string): unknown {
   if (!id.startsWith('./')) return require(id);
@@ -31,8 +40,8 @@ function load(id: string): unknown {
   const module = { exports: {} };
   modules.set(id, module);
   const file = `${__dirname}/${id.slice(2)}`;
-  // The build writes ASCII.
-  const source = `(function (exports, require, module, __filename) {${readFileSync(file, 'latin1')}\n})`;
+  // The build writes ASCII, and the wrapper.
+  const source = readFileSync(file, 'latin1');
   const script = cache?.script(file, source) ?? new Script(source, { filename: file });
   const run = script.runInThisContext() as Wrapper;
   run(module.exports, load, module, file);
@@ -43,4 +52,4 @@ function load(id: string): unknown {
 process.on('exit', (code) => {
   if (code === 0) cache?.keep();
 });
-load('./command.cjs');
+load(`./${program}.cjs`);

@@ -54,7 +54,7 @@ describe.concurrent('the command', () => {
     const caches = tempDir();
     const first = await run(caches);
     expect(first.code).toBe(0);
-    expect(first.wrote.length).toBeGreaterThan(1);
+    expect(first.wrote.length).toBeGreaterThan(0);
     const second = await run(caches);
     expect(second.stdout).toMatch(/^\d+\.\d+\.\d+$/m);
     expect(second.read).toEqual(expect.arrayContaining([...first.wrote]));
@@ -79,7 +79,7 @@ describe.concurrent('the command', () => {
     const caches = tempDir();
     await run(caches, ['--version']);
     await run(caches, ['mail', '--help']);
-    expect(readdirSync(join(caches, 'tcpx')).map((name) => name.replace(/-.*/, ''))).toEqual(['mail', 'tcpx']);
+    expect(readdirSync(join(caches, 'tcpx')).map((name) => name.replace(/-.*/, ''))).toEqual(['help', 'mail']);
   });
 
   it('adds what a later run has compiled besides', async () => {

@@ -52,12 +52,8 @@ async function loadedBy(args: readonly string[], engine = ''): Promise<Loaded> {
 
 const LETTER = ['--no-tls', '--from', 'me@example.com', '--to', 'Ann Miller <ann@example.com>', '--subject', 'x'];
 
-/** Packages, and chunks of the command, that a plain text over a connection in clear has no use for. */
-const NOT_FOR_TEXT = [
-  /^(nodemailer|cli-progress|sax|asn1js)\//,
-  /^(exec|help-lines|interactive|ladder|mail-config|mail-help|mail-input|own-job|progress|pwcrypt|routine|secret-input)/,
-  /^(settings|spool|starttls|verdict)/,
-];
+/** Files of the command that a plain text over a connection in clear needs, beside its engine. */
+const FOR_TEXT = /^(tcpx|mail|mail\.limits)\.cjs$/;
 
 describe.each(engines)('on %s, a plain text', (engine) => {
   it('loads neither the other engine nor what is for other mails', async () => {
@@ -74,16 +70,18 @@ describe.each(engines)('on %s, a plain text', (engine) => {
       engine,
     ];
     const { files, builtins } = await loadedBy(args);
-    expect(files).toContain('mail.shared.cjs');
-    expect(files.filter((file) => NOT_FOR_TEXT.some((pattern) => pattern.test(file)))).toEqual([]);
-    const others = engine === 'node' ? /^(engine-gnutls|koffi\/)/ : /^engine-node/;
-    expect(files.filter((file) => others.test(file))).toEqual([]);
+    expect(files).toContain('mail.cjs');
+    const own =
+      engine === 'node' ? /^mail\.engine-node\.cjs$/ : /^(mail\.engine-native\.cjs$|koffi\/|@koromix\/koffi-)/;
+    expect(files.filter((file) => !FOR_TEXT.test(file) && !own.test(file))).toEqual([]);
     const needless = [
       'readline',
       'fs/promises',
       'child_process',
       'http',
-      ...(engine === 'node' ? [] : ['tls', 'perf_hooks']),
+      'tls',
+      'timers/promises',
+      ...(engine === 'node' ? [] : ['perf_hooks']),
     ];
     expect(builtins.filter((name) => needless.includes(name))).toEqual([]);
   });
@@ -94,10 +92,12 @@ it('loads no TLS library for a mail in clear, unless its engine is asked for', a
     const peer = await smtpServer(opening(), message(), QUIT);
     const server = ['--server', peer.server, '--host', 'client.example'];
     const { files } = await loadedBy([...LETTER, ...server, '--text', 'Hello'], engine);
-    return files.filter((file) => file.startsWith('engine-'));
+    return files.filter((file) => /engine|tls/.test(file));
   };
-  expect(await send('')).toEqual(['engine-node.shared.cjs']);
-  for (const engine of engines) expect(await send(engine)).toEqual([`engine-${engine}.shared.cjs`]);
+  expect(await send('')).toEqual(['mail.engine-node.cjs']);
+  for (const engine of engines) {
+    expect(await send(engine)).toEqual([`mail.engine-${engine === 'gnutls' ? 'native' : engine}.cjs`]);
+  }
 });
 
 it('sees what is loaded when it is needed', async () => {

@@ -1,0 +1,4 @@
+import * as exec from '../exec.ts';
+import { runSubcommand } from '../main.ts';
+
+runSubcommand('exec', exec);
