@@ -3,10 +3,11 @@
  * which takes longer than all that it then does.
  *
  *   dist/lib    the library, ES modules: one file for each export of package.json, the worker, and what they share
- *   dist/bin    the command, CommonJS, which loads without waiting: one file for each subcommand, what they share, and
- *               tcpx.cjs, which starts it
+ *   dist/bin    the command, CommonJS, which loads without waiting: one program for each subcommand, in one file with all that
+ *               it always loads, beside NAME.*.cjs, which it loads when it has to; and tcpx.cjs, which starts them
  *
- * Nothing is renamed, so that a stack trace can be read; the command is without its comments. Types come from tsc; packages stay outside.
+ * Nothing is renamed, so that a stack trace can be read; the command is without its comments. Types come from tsc; packages
+ * stay outside.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,8 +29,11 @@ const GROUPS = [
     test: /src\/((basic|tls|net)\/(?!native|gnutls|node|priority)|sync\/(?!serve)|tcpx\/(?!(index|open-job|worker|engine-)))/,
   },
   { name: 'engine-gnutls', test: /src\/(native\/|net\/(native|gnutls)|tcpx\/engine-native)/ },
-  { name: 'engine-node', test: /src\/(net\/node|tls\/priority|tcpx\/engine-node)/ },
+  { name: 'engine-node', test: /src\/(net\/node(?!-tls|-secure|-seam)|tcpx\/engine-node)/ },
 ];
+
+/** What every engine takes with it, of which a program loads one. */
+const BOTH_ENGINES = /src\/(core\/byte-queue|net\/(limits|lookup))\.ts$/;
 
 /** A CommonJS file has what an ES module must make first, for which Node would have to load more. */
 const OWN_REQUIRE: Plugin = {
@@ -97,8 +101,8 @@ for (const program of ['help', ...SUBCOMMANDS.keys()]) {
       format: 'cjs',
       entryFileNames: '[name].cjs',
       chunkFileNames: `${program}.[name].cjs`,
-      // With all that it loads at once.
-      codeSplitting: { groups: [{ name: program, test: (id: string) => id.endsWith(entry) }] },
+      // With all that it loads at once, and what one engine or the other will need.
+      codeSplitting: { groups: [{ name: program, test: (id: string) => id.endsWith(entry) || BOTH_ENGINES.test(id) }] },
       // For start.ts, which reads bytes as characters, runs each file as a function and has no import().
       charset: 'ascii',
       banner: '(function (exports, require, module, __filename) {',

@@ -1,5 +1,6 @@
 /** `tcpx mail`: one message, from options, from a configuration file or from standard input. */
 import { once } from 'node:events';
+import { Cancellation } from '../core/cancellation.ts';
 import { MailError } from '../emailx/mail-error.ts';
 import type { MailOptions } from '../emailx/mail-options.ts';
 import { type Adjustments, type ComposedMail, composeAdjusted, sendAdjusted } from '../emailx/send-mail.ts';
@@ -71,15 +72,14 @@ async function send(
   const job = await jobOf(command, options);
   const bar = new Bar();
   // The first one ends the mail and tells what became of it; the second is a signal like any other.
-  const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
+  const interruption = new Cancellation();
+  const interrupt = () => interruption.cancel();
   for (const signal of INTERRUPTIONS) process.once(signal, interrupt);
   try {
-    const { signal } = interruption;
     const observer = command.verbose ? await ladder(output, adjustments) : (adjustments.delivery.observer ?? null);
-    const delivery = { ...adjustments.delivery, observer };
+    const delivery = { ...adjustments.delivery, observer, signal: interruption };
     const progress = { onProgress: (sent: number, total: number) => bar.update(sent, total) };
-    const all = { ...options, job, signal, ...(command.verbose ? {} : progress) };
+    const all = { ...options, job, ...(command.verbose ? {} : progress) };
     const sent = await sendAdjusted(all, { ...adjustments, delivery });
     await bar.stop();
     output.out(command.json ? sentJson(sent) : sentText(sent));

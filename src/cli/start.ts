@@ -17,6 +17,8 @@ declare const __dirname: string;
 
 type Wrapper = (exports: object, require: (id: string) => unknown, module: { exports: object }, file: string) => void;
 
+const LONGEST_NAME = 32;
+
 const [, , ...args] = process.argv;
 const [first = '', topic = ''] = args;
 const subcommand = first === 'help' ? topic : first;
@@ -30,7 +32,8 @@ const modules = new Map<string, { exports: object }>();
 
 /** What an argument asks for, as far as one can tell: the name of an option, the scheme of a URL. */
 function askedBy(argument: string): readonly string[] {
-  return /^(?:--?[a-z][a-z-]{0,30}|[a-z][a-z-]{0,30}:\/\/)/.exec(argument) ?? [];
+  if (argument.startsWith('-')) return argument.slice(0, LONGEST_NAME).split('=', 1);
+  return argument.includes('://') ? (/^[a-z][a-z-]{0,30}:/.exec(argument) ?? []) : [];
 }
 
 function load(id: string): unknown {

@@ -11,7 +11,8 @@ const PERIOD = 86_400_000;
 export function holdProcess(): void {
   pending += 1;
   if (pending > 1) return;
-  if (timer === undefined) timer = setInterval(() => {}, PERIOD);
+  // Deadlines are timeouts too: an interval would be one more thing for Node to load.
+  if (timer === undefined) timer = setTimeout(() => timer?.refresh(), PERIOD);
   else timer.ref();
 }
 

@@ -8,7 +8,7 @@ import type { EmailxAssumptions } from './assumptions.ts';
 import { EmailxError } from './error.ts';
 import type { EmailxSettings } from './settings.ts';
 import type { Refusal } from './statuses.ts';
-import { hasControl, quoted, readable, trimmed } from './text.ts';
+import { hasControl, isAscii, quoted, readable, trimmed } from './text.ts';
 
 export interface Envelope {
   /** The address of MAIL FROM, without brackets; blank is the empty reverse-path. */
@@ -162,8 +162,4 @@ function international(address: string): string | null {
   const domain = domainToASCII(readable(address.slice(at + 1)));
   // A domain of foreign digits would become an IP address.
   return domain === '' || /^[\d.]+$/.test(domain) ? null : `${address.slice(0, at)}@${domain}`;
-}
-
-function isAscii(text: string): boolean {
-  return !/[\x80-\uffff]/.test(text);
 }

@@ -7,6 +7,7 @@ import { UsageError } from '../core/errors.ts';
 import { type Mailbox, parseMailboxes } from './mailboxes.ts';
 import type { MessageParts } from './message.ts';
 import { objectOption, textOption } from './option-checks.ts';
+import { isAscii } from './text.ts';
 
 export interface Letter {
   /** `ann@example.com` or `Ann <ann@example.com>`. Needed, but for a complete message with an envelope. */
@@ -144,11 +145,6 @@ function text(value: string): string {
 function encodedWords(value: string): string {
   const { encodeWord } = load('nodemailer/lib/mime-funcs') as MimeFuncs;
   return encodeWord(value, 'Q', ENCODED_WORD);
-}
-
-function isAscii(value: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
-  return /^[\x00-\x7f]*$/.test(value);
 }
 
 /** RFC 5322 §3.4: a name is quoted where it is not made of atoms, and encoded where it is not ASCII. */

@@ -76,7 +76,16 @@ function oneLine(address: string): string {
   throw new EmailxError('badSetting', `REPLYTO ${quoted(address)} holds CR, LF or NUL`);
 }
 
-/** RFC 5322 §3.3, in UTC. */
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** RFC 5322 §3.3, in UTC. As toUTCString has it, which takes ten times as long in its first call. */
 export function rfc5322Date(date: Date): string {
-  return date.toUTCString().replace('GMT', '+0000');
+  const [hours, minutes, seconds] = [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()].map(twoDigits);
+  const day = `${DAYS[date.getUTCDay()]}, ${twoDigits(date.getUTCDate())} ${MONTHS[date.getUTCMonth()]}`;
+  return `${day} ${date.getUTCFullYear()} ${hours}:${minutes}:${seconds} +0000`;
+}
+
+function twoDigits(value: number): string {
+  return `${value}`.padStart(2, '0');
 }

@@ -1,4 +1,5 @@
 /** The options of sendMail: as a program writes them, and checked. */
+import type { CancelSignal } from '../core/cancellation.ts';
 import { Deadline, NEVER } from '../core/deadline.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
@@ -93,6 +94,7 @@ export interface DeliverySettings {
   /** In ms; null for none. */
   readonly timeout: number | null;
   readonly until: Deadline;
+  readonly signal: CancelSignal | undefined;
   readonly injected: InjectionPolicy;
   readonly onProgress: ((sent: number, total: number) => void) | null;
   /** EHLO again after STARTTLS. */
@@ -173,6 +175,7 @@ export function parseDelivery(options: MailOptions): DeliverySettings {
     finalPatience: Math.max(patience, FINAL_PATIENCE),
     timeout,
     until: timeout === null ? NEVER : Deadline.after(timeout),
+    signal,
     injected: oneOf('injected', options.injected ?? 'reject', ['reject', 'drop'] as const),
     onProgress: functionOrNone('onProgress', options.onProgress),
     secondHello: true,

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { domainToASCII } from 'node:url';
 import { UsageError } from '../core/errors.ts';
 import { textOption } from './option-checks.ts';
+import { hasControl, isAscii } from './text.ts';
 
 export interface Mailbox {
   /** Blank for none. */
@@ -33,8 +34,7 @@ export function parseMailboxes(option: string, value: string | readonly string[]
 function parseList(option: string, list: string, domain: string): Mailbox[] {
   const trimmed = list.trim();
   if (trimmed === '') return [];
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\0-\x1f\x7f]/.test(trimmed)) throw new UsageError(`${option} holds a control character such as a line end`);
+  if (hasControl(trimmed)) throw new UsageError(`${option} holds a control character such as a line end`);
   return (simpleList(trimmed, domain) ?? parsed(trimmed)).map(({ name, address }) => {
     const complete = domain !== '' && LOCAL.test(address) ? `${address}@${domain}` : address;
     if (BARE.test(complete)) return { name, address: withAsciiDomain(complete) };
@@ -46,7 +46,6 @@ function parseList(option: string, list: string, domain: string): Mailbox[] {
 /** So that only a local part beyond ASCII asks for SMTPUTF8. A domain that no name can be made of is left to be refused. */
 function withAsciiDomain(address: string): string {
   const at = address.lastIndexOf('@');
-  const isAscii = (text: string) => !/[^\x20-\x7e]/.test(text);
   if (isAscii(address) || !isAscii(address.slice(0, at))) return address;
   return `${address.slice(0, at)}@${domainToASCII(address.slice(at + 1)) || address.slice(at + 1)}`;
 }

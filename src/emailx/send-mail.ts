@@ -38,7 +38,7 @@ export async function sendAdjusted(options: MailOptions, { delivery, content }: 
 }
 
 async function deliver(options: MailOptions, settings: DeliverySettings, content: MailContent): Promise<SentMail> {
-  const { signal } = options;
+  const { signal } = settings;
   if (signal?.aborted === true) throw new CancelledError('the call was aborted before it began');
   const job = options.job ?? (await import('./own-job.ts')).ownJob(options);
   try {
@@ -51,11 +51,11 @@ async function deliver(options: MailOptions, settings: DeliverySettings, content
 /** The contents while `use` works with them, with what streams brought. */
 async function usingContent<T>(
   options: MailOptions,
-  { until }: DeliverySettings,
+  { until, signal }: DeliverySettings,
   defaults: ContentDefaults,
   use: (content: MailContent) => Promise<T>,
 ): Promise<T> {
-  const spool = hasStreams(options) ? new (await import('./spool.ts')).Spool(until, options.signal) : null;
+  const spool = hasStreams(options) ? new (await import('./spool.ts')).Spool(until, signal) : null;
   try {
     const content = prepareContent(spool === null ? options : await spool.take(options), defaults);
     try {

@@ -2,9 +2,11 @@
  * Streams on their way into a message. How long it is, and what is in it, has to be known before the first command: a
  * stream is kept until it has ended, in memory while it is short, else in a file that nobody else can read.
  */
+
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CancelSignal } from '../core/cancellation.ts';
 import type { Deadline } from '../core/deadline.ts';
 import { CancelledError, UsageError } from '../core/errors.ts';
 import { reasonOf } from '../core/reason.ts';
@@ -21,10 +23,10 @@ type Kept = { readonly content: Uint8Array } | { readonly file: string };
 export class Spool {
   #directory: string | null = null;
   #files = 0;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: CancelSignal | undefined;
   readonly #until: Deadline;
 
-  constructor(until: Deadline, signal: AbortSignal | undefined) {
+  constructor(until: Deadline, signal: CancelSignal | undefined) {
     this.#until = until;
     this.#signal = signal;
   }
@@ -142,10 +144,10 @@ class Limit {
   #over: Over | null = null;
   #tell: ((over: Over) => void) | null = null;
   readonly #timer: NodeJS.Timeout | null;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: CancelSignal | undefined;
   readonly #abort = () => this.#end('aborted');
 
-  constructor(until: Deadline, signal: AbortSignal | undefined) {
+  constructor(until: Deadline, signal: CancelSignal | undefined) {
     const left = Math.min(until.remaining(), LONGEST_TIMER);
     this.#timer = until.isFinite ? setTimeout(() => this.#end('timeout'), left) : null;
     this.#signal = signal;

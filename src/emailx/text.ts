@@ -21,6 +21,10 @@ export function trimmed(text: string): string {
   return text.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '');
 }
 
+export function isAscii(text: string): boolean {
+  return !/[\x80-\uffff]/.test(text);
+}
+
 /** Control characters of ASCII. Bytes from 0x80 to 0x9f are left alone: in UTF-8 they are parts of letters. */
 export function hasControl(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for

@@ -74,6 +74,12 @@ export class NodeEndpoint extends NodePlainEndpoint {
     return hasHandle(this.#socket) ? this.#socket : null;
   }
 
+  /** Once the kernel has everything, closing tells the peer the end as a shutdown would. */
+  override *closeOp(): Op<void> {
+    if (this.#socket.writableLength === 0) this.destroy();
+    else yield* super.closeOp();
+  }
+
   get local(): Address {
     return this.#local;
   }

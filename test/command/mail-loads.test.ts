@@ -53,7 +53,7 @@ async function loadedBy(args: readonly string[], engine = ''): Promise<Loaded> {
 const LETTER = ['--no-tls', '--from', 'me@example.com', '--to', 'Ann Miller <ann@example.com>', '--subject', 'x'];
 
 /** Files of the command that a plain text over a connection in clear needs, beside its engine. */
-const FOR_TEXT = /^(tcpx|mail|mail\.limits)\.cjs$/;
+const FOR_TEXT = /^(tcpx|mail)\.cjs$/;
 
 describe.each(engines)('on %s, a plain text', (engine) => {
   it('loads neither the other engine nor what is for other mails', async () => {
