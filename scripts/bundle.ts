@@ -115,7 +115,7 @@ for (const program of ['help', ...SUBCOMMANDS.keys()]) {
 }
 await bundle({
   input: { tcpx: 'src/cli/start.ts' },
-  output: { dir: bin, format: 'cjs', entryFileNames: '[name].cjs' },
+  output: { dir: bin, format: 'cjs', entryFileNames: '[name].cjs', comments: false },
   define: { BUILD: JSON.stringify(fingerprint(bin)) },
 });
 // A thread is started from a file beside the code that starts it.

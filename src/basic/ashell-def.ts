@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { symbols } from '../../ashell.def.ts';
 import { decodeLatin1 } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
+import { once } from '../core/once.ts';
 import { type ConstantValue, foldName } from './constant-expression.ts';
 import { DefinitionReader, type Included, MAX_DEFINITION_FILE } from './definition-reader.ts';
 
@@ -21,29 +22,29 @@ const BUILT_IN = 'built-in';
 export class SymbolSet {
   /** What was passed over while the set was read, one sentence each with file and line. */
   readonly notes: readonly string[];
-  private readonly entries: ReadonlyMap<string, SymbolEntry>;
+  private readonly entries: () => ReadonlyMap<string, SymbolEntry>;
 
-  constructor(entries: ReadonlyMap<string, SymbolEntry>, notes: readonly string[] = []) {
+  constructor(entries: () => ReadonlyMap<string, SymbolEntry>, notes: readonly string[] = []) {
     this.entries = entries;
     this.notes = Object.freeze([...notes]);
     Object.freeze(this);
   }
 
   get size(): number {
-    return this.entries.size;
+    return this.entries().size;
   }
 
   has(name: string): boolean {
-    return this.entries.has(foldName(name));
+    return this.entries().has(foldName(name));
   }
 
   get(name: string): ConstantValue | undefined {
-    return this.entries.get(foldName(name))?.value;
+    return this.entries().get(foldName(name))?.value;
   }
 
   /** The symbol's number; a UsageError if there is no such symbol, or if it is a string. */
   number(name: string): number {
-    const entry = this.entries.get(foldName(name));
+    const entry = this.entries().get(foldName(name));
     if (!entry) throw new UsageError(`${name} is not a symbol of ashell.def`);
     if (typeof entry.value === 'number') return entry.value;
     throw new UsageError(`${name} is a string, not a number (${entry.origin})`);
@@ -51,23 +52,23 @@ export class SymbolSet {
 
   /** Where the value comes from: `built-in`, or `file:line` of a site's file. */
   origin(name: string): string | undefined {
-    return this.entries.get(foldName(name))?.origin;
+    return this.entries().get(foldName(name))?.origin;
   }
 
   /** The names in upper case with underscores. */
   names(): IterableIterator<string> {
-    return this.entries.keys();
+    return this.entries().keys();
   }
 
   /** All symbols as name, value and origin. */
   *[Symbol.iterator](): IterableIterator<readonly [name: string, entry: SymbolEntry]> {
-    yield* this.entries;
+    yield* this.entries();
   }
 }
 
 /** Our own numbers. */
 export const builtInSymbols: SymbolSet = new SymbolSet(
-  new Map(Array.from(symbols, ([name, value]) => [name, { value, origin: BUILT_IN }])),
+  once(() => new Map(Array.from(symbols, ([name, value]) => [name, { value, origin: BUILT_IN }]))),
 );
 
 /** The number of a symbol of ours, spelled with `_` or `'` and in any case; undefined if there is none. */
@@ -107,7 +108,7 @@ export function parseAshellDef(
   const entries = new Map(base);
   for (const name of removed) entries.delete(name);
   for (const [name, entry] of defined) entries.set(name, entry);
-  return new SymbolSet(entries, [...base.notes, ...notes]);
+  return new SymbolSet(() => entries, [...base.notes, ...notes]);
 }
 
 /**

@@ -38,8 +38,11 @@ interface Header {
 
 /*
  * file = length of the header:4 (little endian) header (JSON, ASCII) parts
+ *
+ * The header and each part end with padding, so that a part begins where V8 takes it as it is: any other it copies first.
  */
 const LENGTH = 4;
+const ALIGNMENT = 8;
 
 /** Where caches are, by the XDG base directories; null when there is no such place, or none is wanted. */
 export function cacheDirectory(environment: NodeJS.ProcessEnv): string | null {
@@ -141,17 +144,19 @@ export class CodeCache {
       // Of files that this run had no use for, the next one may have.
       const part = this.#scripts.get(name)?.createCachedData() ?? (this.#parts.get(name) as Buffer);
       places[name] = [size, part.length];
-      parts.push(part);
-      size += part.length;
+      parts.push(part, Buffer.alloc(padding(part.length)));
+      size += part.length + padding(part.length);
     }
-    const header = Buffer.from(
-      JSON.stringify({ build: this.#build, asked: [...this.#asked], size, places } satisfies Header),
-      'latin1',
-    );
+    const facts = JSON.stringify({ build: this.#build, asked: [...this.#asked], size, places } satisfies Header);
+    const header = Buffer.from(facts + ' '.repeat(padding(LENGTH + facts.length)), 'latin1');
     const length = Buffer.alloc(LENGTH);
     length.writeUInt32LE(header.length);
     return Buffer.concat([length, header, ...parts]);
   }
+}
+
+function padding(length: number): number {
+  return -length & (ALIGNMENT - 1);
 }
 
 function ours({ uid, mode }: Stats): boolean {

@@ -17,7 +17,7 @@ const ENGINES: readonly EngineName[] = ['gnutls', 'node'];
 export async function compareEngines(command: StarttlsCommand, target: Target, output: Output): Promise<number> {
   const reports: CheckReport[] = [];
   for (const engine of ENGINES) {
-    const jobs = new Jobs(command, engine);
+    const jobs = await Jobs.open(command, engine);
     try {
       const settings = checkSettings(command, target, jobs, { observer: null });
       const checks = command.action === 'check';

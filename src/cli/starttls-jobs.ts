@@ -2,7 +2,9 @@
 import type { CheckSettings, InjectionSettings } from '../starttls/check.ts';
 import { tlsOptionsOf } from '../starttls/options.ts';
 import type { Target } from '../starttls/target.ts';
-import { type Caller, createJob, type EngineName, type EngineRequest, type Job } from '../tcpx/index.ts';
+import type { Caller, EngineName, EngineRequest } from '../tcpx/index.ts';
+import { createJob, type Job } from '../tcpx/job.ts';
+import { loadEngine } from '../tcpx/open-job.ts';
 import type { StarttlsCommand } from './starttls-options.ts';
 
 export class Jobs {
@@ -10,7 +12,13 @@ export class Jobs {
   readonly #command: StarttlsCommand;
   readonly #jobs = new Map<string, Job>();
 
-  constructor(command: StarttlsCommand, engine: EngineRequest | null) {
+  /** @param engine null for that of the environment */
+  static async open(command: StarttlsCommand, engine: EngineRequest | null): Promise<Jobs> {
+    await loadEngine(engine === null ? {} : { engine });
+    return new Jobs(command, engine);
+  }
+
+  private constructor(command: StarttlsCommand, engine: EngineRequest | null) {
     this.#command = command;
     this.#engine = engine;
   }

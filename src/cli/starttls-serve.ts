@@ -8,6 +8,7 @@ import { type StarttlsServer, serveStarttls } from '../starttls/server.ts';
 import type { ServerEvent } from '../starttls/server-events.ts';
 import type { ServerOptions } from '../starttls/server-options.ts';
 import { type Scheme, schemeNamed, withMode } from '../starttls/target.ts';
+import { loadEngine } from '../tcpx/open-job.ts';
 import { EXIT, type Output } from './exit.ts';
 import { attackList, serveHelp } from './starttls-serve-help.ts';
 import { parseServeOptions, type ServeCommand } from './starttls-serve-options.ts';
@@ -36,6 +37,7 @@ export async function serve(args: readonly string[], output: Output): Promise<nu
     if (event.kind === 'ended') tellOfBug(event.end.error, output);
   };
   try {
+    await loadEngine(command.engine === null ? {} : { engine: command.engine });
     const server = await serveStarttls({ ...serverOptions(command, scheme), attack: command.attacks, observer });
     await untilItEnds(server, command.portFile, () => report.listening(server));
   } catch (error) {

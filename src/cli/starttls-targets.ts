@@ -29,7 +29,7 @@ export async function checkTargets(command: StarttlsCommand, options: TargetOpti
   if (command.engine === 'both') throw new UsageError('--engine both is for one target');
   const targets = parseTargets(await readTargets(file), file === '-' ? 'standard input' : file, options);
   const progress = await progressBar('tcpx starttls', targets.length, 'checked');
-  const jobs = new Jobs(command, command.engine);
+  const jobs = await Jobs.open(command, command.engine);
   let checked: readonly Checked[];
   try {
     checked = await checkAll(command, targets, jobs, progress);

@@ -40,7 +40,7 @@ export async function run(args: readonly string[], output: Output): Promise<numb
     const { compareEngines } = await import('./starttls-compare.ts');
     return await compareEngines(command, target, output);
   }
-  const jobs = new Jobs(command, command.engine);
+  const jobs = await Jobs.open(command, command.engine);
   try {
     if (command.action === 'check') return await check(command, target, jobs, output);
     return await connect(command, target, jobs, output);

@@ -5,6 +5,7 @@
 import type crypto from 'node:crypto';
 import type dns from 'node:dns';
 import { createRequire } from 'node:module';
+import type net from 'node:net';
 import type tls from 'node:tls';
 import type workers from 'node:worker_threads';
 
@@ -18,8 +19,7 @@ export function nodeDns(): typeof dns {
   return load('node:dns');
 }
 
-/** Its sockets are for the Node engine, which needs all of the module. */
-export function nodeNet(): Pick<typeof import('node:net'), 'isIPv6'> {
+export function nodeNet(): typeof net {
   return load('node:net');
 }
 

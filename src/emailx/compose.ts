@@ -104,7 +104,8 @@ function planOf(draft: Draft, limits: Limits): Plan {
 /** False where the program has encoded the text itself, or where only what lies inside it could be encoded. */
 function isEncodable({ mimeBody }: Draft, fields: readonly Field[]): boolean {
   if (mimeBody || fieldValue(fields, 'content-transfer-encoding') !== null) return false;
-  return !/^(multipart|message)\//i.test(fieldValue(fields, 'content-type') ?? '');
+  const type = fieldValue(fields, 'content-type')?.toLowerCase() ?? '';
+  return !type.startsWith('multipart/') && !type.startsWith('message/');
 }
 
 function laidOut(

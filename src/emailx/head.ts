@@ -94,10 +94,13 @@ export function beginsWithHeader(body: Source): boolean {
 /** Header lines as fields, in their order. Together their texts are the lines. */
 export function fieldsOf(lines: string): Field[] {
   const fields: { name: string; text: string }[] = [];
-  for (const line of lines.split(/(?<=\r\n)/)) {
+  for (let start = 0, next = 0; start < lines.length; start = next) {
+    const end = lines.indexOf('\r\n', start);
+    next = end < 0 ? lines.length : end + 2;
+    const line = lines.slice(start, next);
     const last = fields.at(-1);
     if (last !== undefined && CONTINUED.test(line)) last.text += line;
-    else if (line !== '') fields.push({ name: FIELD.exec(line)?.[1]?.toLowerCase() ?? '', text: line });
+    else fields.push({ name: FIELD.exec(line)?.[1]?.toLowerCase() ?? '', text: line });
   }
   return fields;
 }

@@ -1,7 +1,8 @@
 /** Sockets over node:net. */
-import net from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Deadline } from '../core/deadline.ts';
 import { IoError } from '../core/errors.ts';
+import { nodeNet } from '../core/on-demand.ts';
 import { type Op, WRITABLE, waitOp } from '../core/op.ts';
 import type { Address, Listener, PlainEndpoint } from './endpoint.ts';
 import { UNACCEPTED_LIMIT } from './limits.ts';
@@ -12,12 +13,12 @@ import { Wakes } from './wakes.ts';
 const arrivals = new Uint8Array(64 * 1024);
 
 export class NodeEndpoint extends NodePlainEndpoint {
-  readonly #socket: net.Socket;
+  readonly #socket: Socket;
   #connected: boolean;
   #local: Address = { host: '', port: 0 };
   #remote: Address = { host: '', port: 0 };
 
-  constructor(socket: net.Socket, connected: boolean) {
+  constructor(socket: Socket, connected: boolean) {
     super(socket);
     this.#socket = socket;
     this.#connected = connected;
@@ -35,7 +36,7 @@ export class NodeEndpoint extends NodePlainEndpoint {
    * buffer and an event for every arrival would be a fifth of a short round trip.
    */
   static dial(host: string, family: 4 | 6, port: number): NodeEndpoint {
-    const socket = net.connect({
+    const socket = nodeNet().connect({
       host,
       port,
       family,
@@ -70,7 +71,7 @@ export class NodeEndpoint extends NodePlainEndpoint {
     setImmediate(() => setImmediate(() => super.inputEnded()));
   }
 
-  override get handleSocket(): net.Socket | null {
+  override get handleSocket(): Socket | null {
     return hasHandle(this.#socket) ? this.#socket : null;
   }
 
@@ -96,14 +97,14 @@ export class NodeEndpoint extends NodePlainEndpoint {
 }
 
 export class NodeListener implements Listener {
-  readonly #server: net.Server;
+  readonly #server: Server;
   readonly #wakes = new Wakes();
   readonly #unaccepted: NodeEndpoint[] = [];
   #failure: IoError | null = null;
   #listening = false;
 
   constructor(host: string, port: number, backlog: number) {
-    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    this.#server = nodeNet().createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       const endpoint = new NodeEndpoint(socket, true);
       // Node accepts by itself; the kernel's backlog cannot hold clients back. A flood is cut off here.
       if (this.#unaccepted.length >= UNACCEPTED_LIMIT) endpoint.destroy();

@@ -8,12 +8,17 @@ export interface Capabilities {
   parameters(keyword: string): readonly string[] | null;
 }
 
+/** How some old servers repeat `AUTH LOGIN`: `AUTH=LOGIN`. */
+const OLD_AUTH = 'AUTH=';
+
 export function capabilitiesOf(entries: readonly string[]): Capabilities {
   const byKeyword = new Map<string, readonly string[]>();
   for (const entry of entries) {
-    // `AUTH=LOGIN` is how some old servers repeat `AUTH LOGIN`.
-    const [keyword = '', ...parameters] = entry.trim().split(/[ \t]+|(?<=^AUTH)=/i);
-    const name = keyword.toUpperCase();
+    const [first = '', ...others] = entry.trim().split(/[ \t]+/);
+    const word = first.toUpperCase();
+    const [name, parameters] = word.startsWith(OLD_AUTH)
+      ? ['AUTH', [first.slice(OLD_AUTH.length), ...others]]
+      : [word, others];
     byKeyword.set(name, [...(byKeyword.get(name) ?? []), ...parameters]);
   }
   return {

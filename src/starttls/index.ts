@@ -5,6 +5,9 @@
  * of how it came about. {@link ftp} goes on from there, because FTP's data need connections of their own.
  * {@link serveStarttls} is a server to try clients against.
  */
+import '../tcpx/engine-native.ts';
+import '../tcpx/engine-node.ts';
+
 export { CancelledError, EngineError, TcpxError, UsageError } from '../core/errors.ts';
 export type { CertificateFacts } from '../tls/certificate.ts';
 export type { PeerCertificate, TlsInfo, VerifyResult } from '../tls/info.ts';

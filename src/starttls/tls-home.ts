@@ -3,7 +3,8 @@
  * resume, and a job for their sockets. The newest few are kept.
  */
 import { createHash } from 'node:crypto';
-import { createJob, type EngineRequest, type Job, type TlsOptions } from '../tcpx/index.ts';
+import type { EngineRequest, TlsOptions } from '../tcpx/index.ts';
+import { createJob, type Job } from '../tcpx/job.ts';
 import { parseTlsOptions, type TlsPolicy, type TlsSettings, tlsSettings } from '../tls/settings.ts';
 
 export class TlsHome {

@@ -5,9 +5,14 @@ import { type JobOptions, requestedEngine } from './options.ts';
 
 /** @throws UsageError, EngineError, as createJob */
 export async function openJob(options: JobOptions): Promise<Job> {
+  await loadEngine(options);
+  return createJob(options);
+}
+
+/** Loads the engine that createJob will take for these options. @throws UsageError */
+export async function loadEngine(options: Pick<JobOptions, 'engine'>): Promise<void> {
   const request = requestedEngine(options, process.env);
   if (request !== 'node') await import('./engine-native.ts');
   const takesNode = request === 'node' || (request === 'auto' && !engineReport('gnutls').available);
   if (takesNode) await import('./engine-node.ts');
-  return createJob(options);
 }
