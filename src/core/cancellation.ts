@@ -22,11 +22,9 @@ export class Cancellation implements CancelSignal {
     this.#listeners = this.#listeners.filter((other) => other !== listener);
   }
 
-  /** Calls every listener once. */
+  /** Calls every listener once, but for those that one before has taken back. */
   cancel(): void {
-    const listeners = this.#listeners;
     this.#aborted = true;
-    this.#listeners = [];
-    for (const listener of listeners) listener();
+    for (let next = this.#listeners.shift(); next !== undefined; next = this.#listeners.shift()) next();
   }
 }

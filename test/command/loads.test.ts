@@ -1,12 +1,15 @@
-// What `tcpx mail` loads: a mail that is plain text pays for nothing else. Node itself writes down which scripts it has run.
+// What the command loads: a mail that is plain text pays for nothing else. Node itself writes down which scripts it has run.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { engineReports } from 'tcpx';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { dialectNamed } from '../../src/starttls/dialects.ts';
 import { message, opening, QUIT, smtpServer } from '../conformance/emailx-mail.ts';
 import { main } from '../support/command.ts';
+import { startDialectServer, stopDialectServers } from '../support/dialect-server.ts';
 import { cleanUpAfterAll, runProcess, tempDir } from '../support/peer.ts';
+import { writePki } from '../support/pki.ts';
 import { stopPeers } from '../support/scripted-peer.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -14,6 +17,7 @@ const engines = engineReports()
   .filter(({ available }) => available)
   .map(({ name }) => name);
 
+afterEach(stopDialectServers);
 afterAll(stopPeers);
 cleanUpAfterAll();
 
@@ -24,14 +28,14 @@ interface Loaded {
   readonly builtins: readonly string[];
 }
 
-/** Sends a mail and tells what that took. */
+/** Runs the command and tells what that took. */
 async function loadedBy(args: readonly string[], engine = ''): Promise<Loaded> {
   const coverage = tempDir();
   const list = join(coverage, 'builtins');
   const hook = `import { writeFileSync } from 'node:fs'; process.on('exit', () => writeFileSync(process.env.LIST, process.moduleLoadList.join('\\n')));`;
   const { code, output } = await runProcess({
     command: process.execPath,
-    args: ['--import', `data:text/javascript,${hook}`, main, 'mail', ...args],
+    args: ['--import', `data:text/javascript,${hook}`, main, ...args],
     env: { NODE_V8_COVERAGE: coverage, LIST: list, TCPX_ENGINE: engine },
   });
   expect(code, output).toBe(0);
@@ -50,7 +54,16 @@ async function loadedBy(args: readonly string[], engine = ''): Promise<Loaded> {
   };
 }
 
-const LETTER = ['--no-tls', '--from', 'me@example.com', '--to', 'Ann Miller <ann@example.com>', '--subject', 'x'];
+const LETTER = [
+  'mail',
+  '--no-tls',
+  '--from',
+  'me@example.com',
+  '--to',
+  'Ann Miller <ann@example.com>',
+  '--subject',
+  'x',
+];
 
 /** Files of the command that a plain text over a connection in clear needs, beside its engine. */
 const FOR_TEXT = /^(tcpx|mail)\.cjs$/;
@@ -106,4 +119,20 @@ it('sees what is loaded when it is needed', async () => {
   const args = [...LETTER, '--server', peer.server, '--host', 'client.example', '--text', 'Hello', ...attach];
   const { files } = await loadedBy(args);
   expect(files.some((file) => file.startsWith('nodemailer/'))).toBe(true);
+});
+
+describe.each(engines)('tcpx starttls on %s', (engine) => {
+  it('loads that engine alone', async () => {
+    const directory = tempDir();
+    const pki = await writePki(directory);
+    const { port } = await startDialectServer(dialectNamed('smtp'));
+    const args = ['starttls', '--quit', '--ca', pki.ca, '--engine', engine, `smtp://localhost:${port}`];
+    const { files, builtins } = await loadedBy(args);
+    const own =
+      engine === 'node' ? ['starttls.engine-node.cjs', 'starttls.node-tls.cjs'] : ['starttls.engine-native.cjs'];
+    expect(files.filter((file) => /engine|tls\./.test(file) && file !== 'starttls.cjs').sort()).toEqual(own);
+    expect(builtins.filter((name) => name === 'net' || name === 'tls')).toEqual(
+      engine === 'node' ? ['net', 'tls'] : [],
+    );
+  });
 });
