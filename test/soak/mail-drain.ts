@@ -51,10 +51,10 @@ class Session {
         rest = rest.subarray(count);
         if (this.#octets === 0) this.#say(this.#last ? '250 gone' : '250 go on');
       } else if (this.#octets < 0) {
-        // The end is the last thing that a client sends before it waits.
+        const end = this.#endIn(rest);
         this.#tail = Buffer.concat([this.#tail, rest.subarray(-END.length)]).subarray(-END.length);
-        rest = rest.subarray(rest.length);
-        if (this.#tail.equals(END)) {
+        rest = rest.subarray(end < 0 ? rest.length : end);
+        if (end >= 0) {
           this.#octets = 0;
           this.#say('250 gone');
         }
@@ -65,6 +65,14 @@ class Session {
         if (end >= 0) this.#command(this.#line.trimEnd());
       }
     }
+  }
+
+  /** The place behind the end of the message; -1 when it is not in this chunk. QUIT may follow. */
+  #endIn(chunk: Buffer): number {
+    const cut = Buffer.concat([this.#tail, chunk.subarray(0, END.length)]).indexOf(END);
+    if (cut >= 0) return cut + END.length - this.#tail.length;
+    const whole = chunk.indexOf(END);
+    return whole < 0 ? -1 : whole + END.length;
   }
 
   #command(line: string): void {
