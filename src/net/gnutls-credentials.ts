@@ -55,7 +55,7 @@ function trust(gnutls: Gnutls, credentials: Pointer, settings: TlsSettings): voi
     if (settings.verify === 'none') return;
     const count = gnutls.gnutls_certificate_set_x509_system_trust(credentials);
     // An empty store is not an error yet: the handshake will say which issuer it does not know.
-    if (count < 0 && count !== GNUTLS_E.UNIMPLEMENTED_FEATURE.code)
+    if (count < 0 && count !== GNUTLS_E.UNIMPLEMENTED_FEATURE)
       check(gnutls, count, "the system's trusted certificates");
     return;
   }

@@ -180,7 +180,7 @@ export class GnutlsSession {
     if (reasons.length === 0) return { result: 'verified', reasons };
     if (this.role === 'server' && this.#settings.verify === 'full') {
       // A certificate that was only requested is checked here; a required one already was, during the handshake.
-      this.#gnutls.gnutls_alert_send_appropriate(this.#address, GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code);
+      this.#gnutls.gnutls_alert_send_appropriate(this.#address, GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR);
       throw new VerifyError(reasons, chain, '');
     }
     return { result: 'unchecked', reasons };

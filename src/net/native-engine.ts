@@ -49,7 +49,7 @@ export const nativeEngine: Engine = {
     if (!(plain instanceof NativeEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');
     // The kernel tells of a reset once only.
     if (plain.failure !== null) {
-      const { code } = GNUTLS_E.PULL_ERROR;
+      const code = GNUTLS_E.PULL_ERROR;
       throw new TlsError(code, `${gnutlsErrorText(code)}: ${plain.failure.message}`, { cause: plain.failure });
     }
     return new GnutlsEndpoint(plain, start);

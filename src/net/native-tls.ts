@@ -36,8 +36,8 @@ import { type NativeEndpoint, nativeFits, type OwnedFd, polled } from './native.
 const RECORD = 16_384;
 
 /** Looked at on every record. */
-const E_AGAIN = GNUTLS_E.AGAIN.code;
-const E_INTERRUPTED = GNUTLS_E.INTERRUPTED.code;
+const E_AGAIN = GNUTLS_E.AGAIN;
+const E_INTERRUPTED = GNUTLS_E.INTERRUPTED;
 
 const scratch = new Uint8Array(64 * 1024);
 
@@ -125,19 +125,19 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   #handshakeError(met: number): TlsError {
-    const code = this.#isCut(met) ? GNUTLS_E.PREMATURE_TERMINATION.code : met;
+    const code = this.#isCut(met) ? GNUTLS_E.PREMATURE_TERMINATION : met;
     // The peer learns why, as OpenSSL does by itself.
     this.#gnutls.gnutls_alert_send_appropriate(this.#session.address, code);
-    if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code) {
+    if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR) {
       return this.#session.refusal();
     }
     const text = this.#describeError(code);
-    if (code !== GNUTLS_E.UNEXPECTED_PACKET.code) return new TlsError(code, text);
+    if (code !== GNUTLS_E.UNEXPECTED_PACKET) return new TlsError(code, text);
     return new TlsError(code, `${text}: ${plaintextText('handshake', this.#session.role)}`);
   }
 
   #describeError(code: number): string {
-    if (code === GNUTLS_E.FATAL_ALERT_RECEIVED.code || code === GNUTLS_E.WARNING_ALERT_RECEIVED.code) {
+    if (code === GNUTLS_E.FATAL_ALERT_RECEIVED || code === GNUTLS_E.WARNING_ALERT_RECEIVED) {
       return alertFailureText(code, this.#gnutls.gnutls_alert_get(this.#session.address));
     }
     return gnutlsErrorText(code);
@@ -180,13 +180,13 @@ export class GnutlsEndpoint implements TlsEndpoint {
         return 0;
       }
       if (count === E_AGAIN || count === E_INTERRUPTED) return this.#want();
-      if (count === GNUTLS_E.REHANDSHAKE.code) {
+      if (count === GNUTLS_E.REHANDSHAKE) {
         // RFC 5246 §7.2.2: a renegotiation is declined, the session goes on.
         this.#gnutls.gnutls_alert_send(this.#session.address, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
         continue;
       }
       if (this.#gnutls.gnutls_error_is_fatal(count) === 0) continue;
-      const code = this.#isCut(count) ? GNUTLS_E.PREMATURE_TERMINATION.code : count;
+      const code = this.#isCut(count) ? GNUTLS_E.PREMATURE_TERMINATION : count;
       this.#failure = new TlsError(code, this.#describeError(code));
       throw this.#failure;
     }
@@ -194,7 +194,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
 
   /** Whether the connection has ended inside a record: to GnuTLS that is a record of the wrong length. */
   #isCut(code: number): boolean {
-    if (code !== GNUTLS_E.UNEXPECTED_PACKET_LENGTH.code) return false;
+    if (code !== GNUTLS_E.UNEXPECTED_PACKET_LENGTH) return false;
     return this.#libc.recv(this.fd, scratch, 1, MSG_PEEK | MSG_DONTWAIT) === 0;
   }
 
@@ -228,7 +228,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
   /** A peer that closes may have said why: its alert, which waits to be read, tells more than the broken pipe. */
   #sendFailed(code: number): Error {
     this.#fill();
-    const said = this.#failure instanceof TlsError && this.#failure.status === GNUTLS_E.FATAL_ALERT_RECEIVED.code;
+    const said = this.#failure instanceof TlsError && this.#failure.status === GNUTLS_E.FATAL_ALERT_RECEIVED;
     if (this.#failure === null || !said) this.#failure = new TlsError(code, this.#describeError(code));
     return this.#failure;
   }

@@ -53,7 +53,7 @@ export function clientCertificateError(socket: tls.TLSSocket, clientAuth: Client
   if (clientAuth === 'none') return undefined;
   if (Object.keys(socket.getPeerCertificate()).length === 0) {
     if (clientAuth === 'request') return undefined;
-    const { code } = GNUTLS_E.CERTIFICATE_REQUIRED;
+    const code = GNUTLS_E.CERTIFICATE_REQUIRED;
     throw new TlsError(code, gnutlsErrorText(code));
   }
   // Node offers the result to tls.Server only; a handle without it counts as unverified.

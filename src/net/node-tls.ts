@@ -184,7 +184,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   #ended(): void {
     // close_notify ahead of the end of the handshake: a server would not hear of it in any other way.
     if (this.#cut || !this.#secure) {
-      const { code } = this.#cut ? GNUTLS_E.PREMATURE_TERMINATION : GNUTLS_E.SESSION_EOF;
+      const code = this.#cut ? GNUTLS_E.PREMATURE_TERMINATION : GNUTLS_E.SESSION_EOF;
       this.broken ??= new TlsError(code, gnutlsErrorText(code));
     } else this.hasEnded = true;
     this.wakes.fireAll();
@@ -221,11 +221,11 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     if (error instanceof VerifyError) return error;
     const broken = error instanceof IoError ? error : (this.#plain.failure ?? systemFailure(error));
     if (broken !== null && broken.errnoName !== 'EBADF') {
-      const status = broken.errnoName === 'EPIPE' ? GNUTLS_E.PUSH_ERROR.code : GNUTLS_E.PULL_ERROR.code;
+      const status = broken.errnoName === 'EPIPE' ? GNUTLS_E.PUSH_ERROR : GNUTLS_E.PULL_ERROR;
       return new TlsError(status, `${gnutlsErrorText(status)}: ${broken.message}`, { cause: error });
     }
     if (this.#cut || (!this.#secure && this.#plain.ended)) {
-      const status = GNUTLS_E.PREMATURE_TERMINATION.code;
+      const status = GNUTLS_E.PREMATURE_TERMINATION;
       return new TlsError(status, gnutlsErrorText(status), { cause: error });
     }
     const { status, text } = statusOfTlsFailure(error, this.#secure ? 'record' : 'handshake', {
@@ -327,7 +327,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   }
 
   protected sendingEnded(): TlsError {
-    const { code } = GNUTLS_E.INVALID_SESSION;
+    const code = GNUTLS_E.INVALID_SESSION;
     return new TlsError(code, gnutlsErrorText(code));
   }
 

@@ -136,7 +136,7 @@ export function* upgradeOp(
         return secure;
       }
       if ((yield* waitOp(secure, eventsOf(want), limit)) === 'timeout') {
-        throw new TlsError(GNUTLS_E.TIMEDOUT.code, 'the TLS handshake did not finish in time');
+        throw new TlsError(GNUTLS_E.TIMEDOUT, 'the TLS handshake did not finish in time');
       }
     }
   } finally {
@@ -146,6 +146,6 @@ export function* upgradeOp(
 }
 
 function notTlsError(role: TlsRole): TlsError {
-  const { code } = GNUTLS_E.UNEXPECTED_PACKET;
+  const code = GNUTLS_E.UNEXPECTED_PACKET;
   return new TlsError(code, `${gnutlsErrorText(code)}: ${plaintextText('handshake', role)}`);
 }

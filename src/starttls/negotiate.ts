@@ -242,12 +242,12 @@ function failureOf(error: unknown, wire: Wire): Failure {
 export type ChannelOutcome = Extract<Outcome, 'unverified' | 'handshake' | 'wrongMode' | 'timeout' | 'closed'>;
 
 const TLS_OUTCOMES: ReadonlyMap<number, ChannelOutcome> = new Map([
-  [GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, 'unverified'],
-  [GNUTLS_E.CERTIFICATE_ERROR.code, 'unverified'],
-  [GNUTLS_E.TIMEDOUT.code, 'timeout'],
-  [GNUTLS_E.UNEXPECTED_PACKET.code, 'wrongMode'],
-  [GNUTLS_E.UNEXPECTED_PACKET_LENGTH.code, 'wrongMode'],
-  [GNUTLS_E.PREMATURE_TERMINATION.code, 'closed'],
+  [GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR, 'unverified'],
+  [GNUTLS_E.CERTIFICATE_ERROR, 'unverified'],
+  [GNUTLS_E.TIMEDOUT, 'timeout'],
+  [GNUTLS_E.UNEXPECTED_PACKET, 'wrongMode'],
+  [GNUTLS_E.UNEXPECTED_PACKET_LENGTH, 'wrongMode'],
+  [GNUTLS_E.PREMATURE_TERMINATION, 'closed'],
 ]);
 /** EAGAIN, ETIMEDOUT: Linux and Windows numbers. */
 const TIMEOUTS: ReadonlySet<number> = new Set([-11, -110, -10035, -10060]);

@@ -299,11 +299,11 @@ function byConnection(told: Told): GnutlsErrorName | undefined {
 }
 
 function failure(name: GnutlsErrorName, detail: string): TlsFailure {
-  const { code } = GNUTLS_E[name];
+  const code = GNUTLS_E[name];
   return { status: code, text: detail === '' ? gnutlsErrorText(code) : `${gnutlsErrorText(code)}: ${detail}` };
 }
 
 function alertFailure(name: 'FATAL_ALERT_RECEIVED' | 'WARNING_ALERT_RECEIVED', alert: number): TlsFailure {
-  const status = GNUTLS_E[name].code;
+  const status = GNUTLS_E[name];
   return { status, alert, text: alertFailureText(status, alert) };
 }

@@ -83,7 +83,7 @@ function itemsOf(text: string): Item[] {
 function refuse(item: Item, why: string): never {
   const shown = item.text.length > 60 ? `${item.text.slice(0, 60)}...` : item.text;
   throw new TlsError(
-    GNUTLS_E.INVALID_REQUEST.code,
+    GNUTLS_E.INVALID_REQUEST,
     `priority string: "${shown.replaceAll(/[^ -~]/g, '?')}" at position ${item.position}: ${why}`,
   );
 }

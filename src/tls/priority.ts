@@ -136,7 +136,7 @@ function refuseGaps(versions: readonly VersionName[]): void {
   );
   if (gap === undefined) return;
   throw new TlsError(
-    GNUTLS_E.INVALID_REQUEST.code,
+    GNUTLS_E.INVALID_REQUEST,
     `priority string: TLS ${lowest} and ${highest} without VERS-TLS${gap} between them cannot be had on the Node engine`,
   );
 }
@@ -148,7 +148,7 @@ function levelOf(wish: Wish, lowest: VersionName, older: readonly Suite[]): numb
   if (!isOld(lowest) && bare === undefined) return wanted;
   if (wanted !== null && wanted > 0) {
     throw new TlsError(
-      GNUTLS_E.INVALID_REQUEST.code,
+      GNUTLS_E.INVALID_REQUEST,
       `priority string: ${bare?.openssl ?? `VERS-TLS${lowest}`} needs OpenSSL's security level 0, ` +
         `but ${wish.profile?.name ?? 'the keyword'} demands level ${wanted}`,
     );
@@ -172,5 +172,5 @@ function nodeVersion(version: VersionName): NodeVersion {
 }
 
 function nothingLeft(why: string): never {
-  throw new TlsError(GNUTLS_E.NO_PRIORITIES_WERE_SET.code, `priority string leaves nothing to negotiate with: ${why}`);
+  throw new TlsError(GNUTLS_E.NO_PRIORITIES_WERE_SET, `priority string leaves nothing to negotiate with: ${why}`);
 }

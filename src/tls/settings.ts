@@ -63,7 +63,7 @@ export function tlsSettings(policy: TlsPolicy): TlsSettings {
 /** @throws TlsError GNUTLS_E_INSUFFICIENT_CREDENTIALS for a policy that cannot be a server's */
 export function requireOwnCertificate({ cert }: TlsPolicy): void {
   if (cert !== null) return;
-  const { code } = GNUTLS_E.INSUFFICIENT_CREDENTIALS;
+  const code = GNUTLS_E.INSUFFICIENT_CREDENTIALS;
   throw new TlsError(code, 'a TLS server needs a certificate: set tls.cert and tls.key');
 }
 

@@ -9,7 +9,7 @@ export class VerifyError extends TlsError {
 
   /** @param host the name that was verified; empty for a client's certificate */
   constructor(reasons: readonly VerifyReason[], chain: readonly Uint8Array[], host: string) {
-    super(GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR.code, describeVerifyFailure(reasons, host));
+    super(GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR, describeVerifyFailure(reasons, host));
     this.refusedPeer = { reasons, chain: withoutRoot(chain) };
   }
 }
