@@ -9,7 +9,9 @@ import { EMAILX } from './emailx/routine.ts';
 import {
   createJob as createTcpxJob,
   type Job,
+  loadAshellDef,
   registerProgram,
+  type SymbolSet,
   type JobOptions as TcpxJobOptions,
 } from './tcpx/index.ts';
 
@@ -20,12 +22,18 @@ export * from './tcpx/index.ts';
 
 registerProgram(EMAILX);
 
-export interface JobOptions extends Omit<TcpxJobOptions, 'programs'> {
+export interface JobOptions extends Omit<TcpxJobOptions, 'programs' | 'symbols'> {
   /** What XCALL EMAILX goes by. */
   readonly emailx?: EmailxOptions;
+  /** A site's own ashell.def, as a path or loaded: its numbers win over the built-in ones. */
+  readonly symbols?: string | SymbolSet;
 }
 
 /** Makes a job. See {@link JobOptions}. */
-export function createJob({ emailx, ...options }: JobOptions = {}): Job {
-  return createTcpxJob(emailx === undefined ? options : { ...options, programs: { [EMAILX.name]: emailx } });
+export function createJob({ emailx, symbols, ...options }: JobOptions = {}): Job {
+  return createTcpxJob({
+    ...options,
+    ...(emailx === undefined ? {} : { programs: { [EMAILX.name]: emailx } }),
+    ...(symbols === undefined ? {} : { symbols: typeof symbols === 'string' ? loadAshellDef(symbols) : symbols }),
+  });
 }

@@ -1,5 +1,5 @@
 /** A job's options, as a caller writes them and as the job keeps them. */
-import { loadAshellDef, type SymbolSet } from '../basic/index.ts';
+import type { SymbolSet } from '../basic/index.ts';
 import { UsageError } from '../core/errors.ts';
 import { isIP } from '../core/ip.ts';
 import { parseTopics, type TraceTopic } from '../core/trace.ts';
@@ -27,8 +27,8 @@ export interface JobOptions {
   readonly statusFamily?: StatusFamily;
   /** The IP address that ACCEPT binds to; all IPv4 interfaces without it, as the original. `::` is both families. */
   readonly bind?: string;
-  /** A site's own ashell.def, as a path or loaded: its numbers win over the built-in ones. */
-  readonly symbols?: string | SymbolSet;
+  /** A site's own ashell.def: its numbers win over the built-in ones. */
+  readonly symbols?: SymbolSet;
   /** What nobody knows of the original, where a site knows better. */
   readonly assume?: Partial<Assumptions>;
   /** Options of the routines that are built on TCPX, by their names. */
@@ -75,7 +75,7 @@ export function parseJobOptions(options: JobOptions = {}, environment: NodeJS.Pr
       throw new UsageError(`job option '${name}' is unknown; there are ${Object.keys(KNOWN).join(', ')}`);
     }
   }
-  const symbols = typeof options.symbols === 'string' ? loadAshellDef(options.symbols) : options.symbols;
+  const { symbols } = options;
   return Object.freeze({
     engine: requestedEngine(options, environment),
     tls: parseTlsOptions(options.tls, environment),

@@ -1,4 +1,4 @@
 import * as engines from '../engines.ts';
-import { runSubcommand } from '../main.ts';
+import { runSubcommand } from '../program.ts';
 
 runSubcommand('engines', engines);

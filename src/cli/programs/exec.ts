@@ -1,4 +1,4 @@
 import * as exec from '../exec.ts';
-import { runSubcommand } from '../main.ts';
+import { runSubcommand } from '../program.ts';
 
 runSubcommand('exec', exec);

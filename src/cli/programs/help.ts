@@ -1,7 +1,7 @@
 /** `tcpx` without a subcommand: help, the version, and what is wrong with a command line that names no subcommand. */
 import { createRequire } from 'node:module';
 import { EXIT, EXIT_HELP, type Output } from '../exit.ts';
-import { runProgram } from '../main.ts';
+import { runProgram } from '../program.ts';
 import { SUBCOMMANDS } from '../subcommands.ts';
 import { hint } from '../suggest.ts';
 

@@ -1,4 +1,4 @@
 import * as mail from '../mail.ts';
-import { runSubcommand } from '../main.ts';
+import { runSubcommand } from '../program.ts';
 
 runSubcommand('mail', mail);

@@ -1,4 +1,4 @@
-import { runSubcommand } from '../main.ts';
+import { runSubcommand } from '../program.ts';
 import * as starttls from '../starttls.ts';
 
 runSubcommand('starttls', starttls);
