@@ -7,6 +7,7 @@
  */
 import {
   closeSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -98,13 +99,12 @@ export class CodeCache {
   }
 
   #read(): void {
-    let kept: Buffer;
+    let descriptor: number | undefined;
     try {
-      // Where nobody else may write, nobody changes the file between the two.
-      if (!ours(statSync(this.#directory))) return;
-      const about = statSync(this.#file);
-      if (!ours(about) || about.size > LARGEST) return;
-      kept = readFileSync(this.#file);
+      descriptor = openSync(this.#file, 'r');
+      const about = fstatSync(descriptor);
+      if (!ours(about) || about.size > LARGEST || !ours(statSync(this.#directory))) return;
+      const kept = readFileSync(descriptor);
       const end = LENGTH + kept.readUInt32LE(0);
       const { build, asked, size, places } = JSON.parse(kept.toString('latin1', LENGTH, end)) as Header;
       if (build !== this.#build || end + size !== kept.length) return;
@@ -115,6 +115,8 @@ export class CodeCache {
       for (const thing of asked) this.#asked.add(thing);
     } catch {
       this.#parts.clear();
+    } finally {
+      if (descriptor !== undefined) closeSync(descriptor);
     }
   }
 
