@@ -17,8 +17,6 @@ declare const __dirname: string;
 
 type Wrapper = (exports: object, require: (id: string) => unknown, module: { exports: object }, file: string) => void;
 
-const LONGEST_NAME = 32;
-
 const [, , ...args] = process.argv;
 const [first = '', topic = ''] = args;
 const subcommand = first === 'help' ? topic : first;
@@ -30,10 +28,9 @@ const name = `${program}-${process.version}-${process.platform}-${process.arch}.
 const cache = caches === null ? null : new CodeCache(caches, name, BUILD, args.flatMap(askedBy));
 const modules = new Map<string, { exports: object }>();
 
-/** What an argument asks for, as far as one can tell: the name of an option, the scheme of a URL. */
+/** What an argument asks for, as far as one can tell, and never what it says: the name of an option, the scheme of a URL. */
 function askedBy(argument: string): readonly string[] {
-  if (argument.startsWith('-')) return argument.slice(0, LONGEST_NAME).split('=', 1);
-  return argument.includes('://') ? (/^[a-z][a-z-]{0,30}:/.exec(argument) ?? []) : [];
+  return /^(?:--[a-z][a-z-]{0,30}|-[A-Za-z]|[a-z][a-z-]{0,30}:(?=\/\/))/.exec(argument) ?? [];
 }
 
 function load(id: string): unknown {

@@ -82,6 +82,14 @@ describe.concurrent('the command', () => {
     expect(readdirSync(join(caches, 'tcpx')).map((name) => name.replace(/-.*/, ''))).toEqual(['help', 'mail']);
   });
 
+  it('keeps what a run was asked for, and nothing of what it was told', async () => {
+    const caches = tempDir();
+    await run(caches, ['exec', '--engine=node', '-eERRMSG -1', '--trace-file=/dev/null']);
+    const text = readFileSync(kept(caches), 'latin1');
+    const header = JSON.parse(text.slice(4, 4 + readFileSync(kept(caches)).readUInt32LE(0))) as { asked: string[] };
+    expect(header.asked).toEqual(['--engine', '-e', '--trace-file']);
+  });
+
   it('adds what a later run has compiled besides', async () => {
     const caches = tempDir();
     const calls = ['exec', '--engine', 'node', '-e', 'QUIT'];
