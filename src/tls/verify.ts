@@ -2,7 +2,7 @@
  * Why a peer's certificate was not accepted, in words that both engines share.
  *
  * GnuTLS gives a set of bits (`gnutls_certificate_status_t`), Node one code per failure (`authorizationError`,
- * the names of OpenSSL's X509_V_ERR_*). STATUS is GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR (-348) for all of them.
+ * the names of OpenSSL's X509_V_ERR_*; `node-verify.ts`). STATUS is GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR (-348) for all of them.
  *
  * "Self-signed" needs help on GnuTLS: there it is "signer not found" like any unknown issuer. A caller that has the
  * leaf certificate compares its issuer with its subject and passes the answer, see {@link GnutlsFacts}.
