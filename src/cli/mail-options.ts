@@ -43,6 +43,7 @@ export const OPTIONS = {
   servername: { value: 'NAME', help: 'name to send and to check, where it is not the host' },
   engine: { value: 'auto|gnutls|node', help: 'engine; default TCPX_ENGINE, else auto, which is node with --no-tls' },
   partial: { help: 'a refused recipient leaves the others alone' },
+  'no-pipelining': { help: 'one command at a time, for a server that offers PIPELINING and cannot do it' },
   timeout: { value: 'MS', help: 'the end of it all; default none' },
   patience: { value: 'MS', help: 'the longest silence of the server; default 30000' },
   'dry-run': { help: 'print envelope and message, connect to nobody' },
@@ -82,6 +83,7 @@ export interface MailCommand {
   readonly tls: TlsOptions;
   readonly engine: 'auto' | 'gnutls' | 'node' | null;
   readonly partial: boolean;
+  readonly pipelining: boolean;
   readonly timeout: number | null;
   readonly patience: number | null;
   readonly dryRun: boolean;
@@ -148,6 +150,7 @@ export function parseMailOptions(args: readonly string[]): MailCommand {
     tls: tlsOptions(line),
     engine: chosen('engine', one('engine'), ['auto', 'gnutls', 'node'] as const),
     partial: is('partial'),
+    pipelining: !is('no-pipelining'),
     timeout: numberOption('timeout', one('timeout'), 1, LONGEST_TIMER),
     patience: numberOption('patience', one('patience'), 1, LONGEST_TIMER),
     dryRun: is('dry-run'),

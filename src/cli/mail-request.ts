@@ -26,11 +26,12 @@ export async function requestOf(command: MailCommand): Promise<MailRequest> {
   const base = config === null ? plain(command, password) : await configured(config, command, password);
   try {
     const contents = command.complete ? await completeOf(command, base.options) : await letterOf(command);
-    const { timeout, patience, partial, clearAuth } = command;
+    const { timeout, patience, partial, pipelining, clearAuth } = command;
     const options = {
       ...base.options,
       ...contents,
       partial,
+      pipelining,
       clearAuth,
       ...(timeout === null ? {} : { timeout }),
       ...(patience === null ? {} : { patience }),

@@ -32,6 +32,7 @@ export interface EmailxAssumptions {
   readonly requireStartTls: boolean;
   readonly clearAuth: boolean;
   readonly heloFallback: boolean;
+  readonly pipelining: boolean;
   readonly closedSocket: number;
   readonly refusedSession: 'kept' | 'closed';
   // The message
@@ -182,6 +183,13 @@ export const EMAILX_ASSUMPTIONS: AssumptionTable<EmailxAssumptions> = {
     value: true,
     meaning: 'HELO after a 5xx to EHLO, where neither AUTH nor STARTTLS is wanted',
     source: 'emailx §12',
+    accepts: boolean,
+  },
+  pipelining: {
+    value: true,
+    meaning:
+      'commands go together where the server offers PIPELINING, and QUIT with the last message; off: for servers that offer it and cannot do it',
+    source: 'emailx §20, RFC 2920',
     accepts: boolean,
   },
   closedSocket: {

@@ -100,7 +100,7 @@ function planOf(settings: DeliverySettings, course: Course): ConnectionPlan {
 
 function* sendOp(
   { wire, smtp }: Connection,
-  { partial, finalPatience, onProgress }: DeliverySettings,
+  { partial, pipelining, finalPatience, onProgress }: DeliverySettings,
   { message, envelope }: MailContent,
   mode: CallMode,
   { progress }: Course,
@@ -112,7 +112,8 @@ function* sendOp(
     octets += count;
     onProgress?.(octets, total);
   };
-  const options = { partial, finalWait: finalPatience, last: true, ...(onProgress === null ? {} : { sent }) };
+  const progressing = onProgress === null ? {} : { sent };
+  const options = { partial, pipelining, finalWait: finalPatience, last: true, ...progressing };
   const { accepted, refused, reply } = yield* transactOp(wire, smtp, envelope, payload, options, progress);
   return {
     accepted: accepted.map(readable),

@@ -64,6 +64,8 @@ export interface MailOptions extends Letter {
   readonly envelope?: MailEnvelope;
   /** Whether a refused recipient leaves the others alone. Default false: nobody gets the message. */
   readonly partial?: boolean;
+  /** Whether commands go together where the server offers PIPELINING. Default true; false is for servers that cannot do it. */
+  readonly pipelining?: boolean;
   /** The longest silence of the server in ms. Default 30 000; for the reply to the message itself 10 minutes at least. */
   readonly patience?: number;
   /** The end of the whole call, in ms from now. Default: none. */
@@ -88,6 +90,7 @@ export interface DeliverySettings {
   readonly auth: OpeningOptions['auth'];
   readonly clearAuth: boolean;
   readonly partial: boolean;
+  readonly pipelining: boolean;
   /** In ms. */
   readonly patience: number;
   readonly finalPatience: number;
@@ -124,6 +127,7 @@ const KNOWN: Readonly<Record<keyof MailOptions, true>> = {
   message: true,
   envelope: true,
   partial: true,
+  pipelining: true,
   patience: true,
   timeout: true,
   signal: true,
@@ -171,6 +175,7 @@ export function parseDelivery(options: MailOptions): DeliverySettings {
     auth: credentialsOf(options.auth),
     clearAuth: flag('clearAuth', options.clearAuth),
     partial: flag('partial', options.partial),
+    pipelining: flag('pipelining', options.pipelining ?? true),
     patience,
     finalPatience: Math.max(patience, FINAL_PATIENCE),
     timeout,

@@ -310,8 +310,8 @@ class EmailxCall {
     const progress = this.#progress;
     try {
       const payload = messagePayload(mail.message, smtp, this.#caller.mode);
-      const { partialDelivery: partial } = this.#policy.assume;
-      const options = { partial, finalWait: settings.finalWait, last: !leavesOpen };
+      const { partialDelivery: partial, pipelining } = this.#policy.assume;
+      const options = { partial, pipelining, finalWait: settings.finalWait, last: !leavesOpen };
       const { reply, refused } = yield* transactOp(wire, smtp, envelope, payload, options, progress);
       this.#refused = refused.map(({ recipient, code, text }) => `${recipient}: ${code} ${text}`).join('; ');
       this.#log?.message({ ...envelope, status: EMS_OK, text: reply.lines.join(' ') });

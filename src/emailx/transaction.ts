@@ -63,6 +63,8 @@ export interface RefusedRecipient {
 export interface TransactionOptions {
   /** Whether a refused recipient leaves the others alone. */
   readonly partial: boolean;
+  /** Whether commands go together where the server offers PIPELINING. */
+  readonly pipelining: boolean;
   /** Longest wait for the reply to the end of the message, in ms. */
   readonly finalWait: number;
   /**
@@ -113,7 +115,7 @@ export function* transactOp(
   const { capabilities } = session;
   const chunked = capabilities.has('CHUNKING') && (carriesBinary(session, payload) || (payload.size ?? LARGE) >= LARGE);
   const mail = mailCommand(session, envelope, payload, chunked);
-  const pipelining = capabilities.has('PIPELINING');
+  const pipelining = options.pipelining && capabilities.has('PIPELINING');
   const { recipients } = envelope;
   // DATA is sent along only where a refused recipient leaves nobody whom an empty message could reach.
   const dataToo = pipelining && !chunked && recipients.length === 1;

@@ -140,6 +140,13 @@ describe.concurrent('what the exit status tells', () => {
     expect(stdout).toContain('\nrefused: b@example.com: 550 5.1.1 \\x1b[31mno\nin clear\n');
   });
 
+  it('4: refused for now, one command at a time with --no-pipelining', async () => {
+    const peer = await smtpServer(opening('PIPELINING'), message().slice(0, 1), { send: '451 not now\r\n' }, QUIT);
+    const args = ['--no-tls', '-s', peer.server, ...LETTER, ...HELLO, '--no-pipelining'];
+    expect((await mail(args)).code).toBe(4);
+    await peer.finished();
+  });
+
   it('3: the engine is not there', async () => {
     const env = { TCPX_GNUTLS: '/nonexistent/libgnutls.so' };
     const args = [...LETTER, ...HELLO, '-s', 'localhost:1', '--engine', 'gnutls'];

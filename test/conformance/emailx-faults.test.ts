@@ -143,6 +143,20 @@ behaviour(
 );
 
 behaviour(
+  {
+    ids: ['MAIL-PIPELINING'],
+    title: 'one command at a time for a server that cannot do what it offers',
+    options: { emailx: { assume: { pipelining: false } } },
+  },
+  async (bench) => {
+    const [first = EHLO] = message();
+    const refusing = await smtpServer(opening('PIPELINING'), first, { send: '451 not now\r\n' }, QUIT);
+    expect(await mail(bench, { server: refusing.server })).toEqual({ status: 451, errmsg: 'not now' });
+    await refusing.finished();
+  },
+);
+
+behaviour(
   { ids: ['MAIL-PIPELINING'], title: 'a server that hangs up behind its reply, before QUIT, has taken the message' },
   async (bench) => {
     for (const wait of [0, 0, 0, 20]) {

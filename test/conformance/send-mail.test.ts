@@ -179,6 +179,13 @@ behaviour(
   },
 );
 
+behaviour({ ids: ['MAIL-PIPELINING'], title: 'commands go one at a time where that is asked for' }, async (bench) => {
+  const peer = await smtpServer(opening('PIPELINING'), message().slice(0, 1), { send: '451 not now\r\n' }, QUIT);
+  const error = await failure(bench, { server: peer.server, pipelining: false });
+  await peer.finished();
+  expect(error).toMatchObject({ status: 451, delivery: 'impossible' });
+});
+
 behaviour(
   { ids: ['LETTER-TLS', 'LETTER-RESULT'], title: 'STARTTLS is required, the result shows it', options },
   async (bench) => {
