@@ -1,8 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { SecondTries } from './test/support/second-tries.ts';
 
 const common = {
   pool: 'forks' as const,
+  // What the command keeps for its next start does not go to where its user's is.
+  env: { XDG_CACHE_HOME: fileURLToPath(new URL('node_modules/.cache', import.meta.url)) },
   testTimeout: 30_000,
   hookTimeout: 60_000,
   expect: { poll: { timeout: 10_000 } },

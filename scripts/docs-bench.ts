@@ -68,6 +68,8 @@ ${table(['protocol', ...COLUMNS], protocols.map(perMode))}
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
 const directory = mkdtempSync(join(tmpdir(), 'tcpx-bench-'));
+// What the command keeps for its next start is to be that of these runs.
+process.env.XDG_CACHE_HOME = directory;
 try {
   const pki = await writePki(directory);
   const bench = { quick: values.quick, programs: new Map(), ca: pki.ca, cert: pki.good.cert, key: pki.good.key };

@@ -77,7 +77,7 @@ export class CodeCache {
     this.#read();
   }
 
-  /** The script of a source, compiled or as it was kept. `name` is what stack traces show. */
+  /** The script of a source, compiled or as it was kept. `name` is what stack traces show, and what it is kept by. */
   script(name: string, source: string): Script {
     const cachedData = this.#parts.get(name);
     const script = new Script(source, { filename: name, ...(cachedData === undefined ? {} : { cachedData }) });

@@ -42,7 +42,9 @@ function load(id: string): unknown {
   const file = `${__dirname}/${id.slice(2)}`;
   // The build writes ASCII, and the wrapper.
   const source = readFileSync(file, 'latin1');
-  const script = cache?.script(file, source) ?? new Script(source, { filename: file });
+  // Not by its path: kept code shows the name that it was compiled by, and every copy of the package takes the same.
+  const name = `tcpx/dist/bin/${id.slice(2)}`;
+  const script = cache?.script(name, source) ?? new Script(source, { filename: name });
   const run = script.runInThisContext() as Wrapper;
   run(module.exports, load, module, file);
   return module.exports;

@@ -162,10 +162,11 @@ export async function alternate(
   contenders: readonly Contender[],
   keys: readonly string[],
   measure: (contender: Contender) => Promise<Figures> = sample,
+  runs: number = RUNS,
 ): Promise<Samples> {
   const samples: Figures[][] = contenders.map(() => []);
   for (let round = 0; round < (bench.quick ? 1 : MOST_ROUNDS); round += 1) {
-    for (let run = 0; run < (bench.quick ? QUICK_RUNS : RUNS); run += 1) {
+    for (let run = 0; run < (bench.quick ? QUICK_RUNS : runs); run += 1) {
       for (let turn = 0; turn < contenders.length; turn += 1) {
         // Who begins changes: a disturbance of regular period must not always meet the same one.
         const index = (turn + run) % contenders.length;

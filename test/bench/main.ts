@@ -118,6 +118,8 @@ const { values } = parseArgs({
 });
 
 const directory = mkdtempSync(join(tmpdir(), 'tcpx-bench-'));
+// What the command keeps for its next start is to be that of these runs.
+process.env.XDG_CACHE_HOME = directory;
 const lines: Line[] = [];
 let skipped = 0;
 try {

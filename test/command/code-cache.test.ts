@@ -3,6 +3,7 @@
 import {
   chmodSync,
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -11,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { main } from '../support/command.ts';
 import { cleanUpAfterAll, runProcess, tempDir } from '../support/peer.ts';
@@ -26,10 +27,15 @@ interface Outcome {
   readonly read: readonly number[];
 }
 
-async function run(caches: string, args: readonly string[] = ['--version'], env: Record<string, string> = {}) {
+async function run(
+  caches: string,
+  args: readonly string[] = ['--version'],
+  env: Record<string, string> = {},
+  file = main,
+) {
   const { code, stdout } = await runProcess({
     command: process.execPath,
-    args: ['--profile-deserialization', main, ...args],
+    args: ['--profile-deserialization', file, ...args],
     env: { XDG_CACHE_HOME: caches, NODE_DISABLE_COMPILE_CACHE: '', ...env },
   });
   const sizes = (pattern: RegExp) => [...stdout.matchAll(pattern)].map(([, size]) => Number(size));
@@ -80,6 +86,16 @@ describe.concurrent('the command', () => {
     await run(caches, ['--version']);
     await run(caches, ['mail', '--help']);
     expect(readdirSync(join(caches, 'tcpx')).map((name) => name.replace(/-.*/, ''))).toEqual(['help', 'mail']);
+  });
+
+  it('keeps one file for all copies of the package', async () => {
+    const caches = tempDir();
+    const copy = tempDir();
+    cpSync(dirname(main), copy, { recursive: true });
+    const { wrote } = await run(caches);
+    const elsewhere = await run(caches, ['--version'], {}, join(copy, 'tcpx.cjs'));
+    expect(elsewhere.read).toEqual(expect.arrayContaining([...wrote]));
+    expect(elsewhere.wrote).toEqual([]);
   });
 
   it('keeps what a run was asked for, and nothing of what it was told', async () => {

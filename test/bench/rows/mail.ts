@@ -17,7 +17,7 @@ import {
   withServer,
 } from '../harness.ts';
 import { against, type Line, perSecond, type Row } from '../row.ts';
-import { timed } from './start-up.ts';
+import { alternateStarts } from './start-up.ts';
 
 /** Enough for the compiler threads of a Node process to come to rest. */
 const WARMUP = 12_000;
@@ -171,11 +171,9 @@ export const mailCold: Row = {
   async run(bench) {
     return await withServer(bench, 'two cores', 'smtp-server', ['plain'], async (port) => {
       const contenders = coldContenders(port);
-      const samples = await alternate(
+      const samples = await alternateStarts(
         bench,
         contenders.map(({ contender }) => contender),
-        ['ms'],
-        timed,
       );
       const unit = (ms: number) => `${ms.toFixed(0)} ms`;
       const goals: Readonly<Record<string, Line['goal']>> = { 'node -e 0': { most: 1.8 }, nodemailer: { most: 0.5 } };

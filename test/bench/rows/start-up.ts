@@ -2,20 +2,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { alternate, type Contender, type Figures, median, plainEnvironment } from '../harness.ts';
+import { alternate, type Bench, type Contender, type Figures, plainEnvironment, type Samples } from '../harness.ts';
 import { against, type Row } from '../row.ts';
 
-/** Processes for one figure: each is soon over, and much disturbs it. */
-const PROCESSES = 9;
+/** Processes of each contender in a round: each is soon over, and much disturbs it. */
+const PROCESSES = 31;
 
-/** How long a process takes from its start to its end, in ms. */
-export async function timed({ command }: Contender): Promise<Figures> {
-  const times: number[] = [];
-  for (let turn = 0; turn < PROCESSES; turn += 1) times.push(await oneProcess(command));
-  return { ms: median(times) };
+/**
+ * Lets processes take turns, one of each: several of a kind in a row would find warm what no cold start does. `ms` is how
+ * long a process takes from its start to its end.
+ */
+export function alternateStarts(bench: Bench, contenders: readonly Contender[]): Promise<Samples> {
+  return alternate(bench, contenders, ['ms'], timed, PROCESSES);
 }
 
-async function oneProcess(command: readonly string[]): Promise<number> {
+async function timed({ command }: Contender): Promise<Figures> {
   const begun = performance.now();
   const child = spawn('taskset', ['-c', '0', ...command], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -23,7 +24,7 @@ async function oneProcess(command: readonly string[]): Promise<number> {
   });
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
-  return performance.now() - begun;
+  return { ms: performance.now() - begun };
 }
 
 export const startUp: Row = {
@@ -38,7 +39,7 @@ export const startUp: Row = {
       { command: [process.execPath, file, 'gnutls'] },
     ];
     const works = ["import 'tcpx'", '', 'import and createJob, node', 'import and createJob, native'];
-    const samples = await alternate(bench, contenders, ['ms'], timed);
+    const samples = await alternateStarts(bench, contenders);
     return works.flatMap((work, index) => {
       if (index === 1) return [];
       const pair = [samples[index] ?? [], samples[1] ?? []];
