@@ -167,9 +167,9 @@ export async function alternate(
   const samples: Figures[][] = contenders.map(() => []);
   for (let round = 0; round < (bench.quick ? 1 : MOST_ROUNDS); round += 1) {
     for (let run = 0; run < (bench.quick ? QUICK_RUNS : runs); run += 1) {
-      for (let turn = 0; turn < contenders.length; turn += 1) {
-        // Who begins changes: a disturbance of regular period must not always meet the same one.
-        const index = (turn + run) % contenders.length;
+      // By chance: a disturbance of regular period must not always meet the same one, and who follows one of its own kind
+      // finds caches warm.
+      for (const index of shuffled(contenders.length)) {
         const contender = contenders[index];
         if (contender !== undefined) samples[index]?.push(await measure(contender));
       }
@@ -177,6 +177,12 @@ export async function alternate(
     if (keys.every((key) => samples.slice(1).every((_, other) => isSteady(ratios(samples, other + 1, key))))) break;
   }
   return samples;
+}
+
+/** The numbers from 0 to below `count`, in any order. */
+function shuffled(count: number): readonly number[] {
+  const order = Array.from({ length: count }, (_, index) => ({ index, rank: Math.random() }));
+  return order.sort((left, right) => left.rank - right.rank).map(({ index }) => index);
 }
 
 function isSteady(values: readonly number[]): boolean {
