@@ -27,11 +27,12 @@ export interface Libc {
   getpeername(fd: number, address: Uint8Array, length: Int32Array): number;
   getsockopt(fd: number, level: number, name: number, value: Int32Array, length: Int32Array): number;
   setsockopt(fd: number, level: number, name: number, value: Int32Array, length: number): number;
-  // recv(2), send(2), ioctl(2), flock(2), close(2)
+  // recv(2), send(2), ioctl(2), flock(2), dup(2), close(2)
   recv(fd: number, into: Uint8Array, length: number, flags: number): number;
   send(fd: number, from: Uint8Array, length: number, flags: number): number;
   ioctl(fd: number, request: number, value: Int32Array): number;
   flock(fd: number, operation: number): number;
+  dup3(from: number, to: number, flags: number): number;
   close(fd: number): number;
   // poll(2), epoll(7)
   poll(fds: KeptAddress, count: number, timeout: number): number;
@@ -96,6 +97,7 @@ function bind(): Libc {
     send: f('long send(int fd, void *from, size_t length, int flags)'),
     ioctl: f('int ioctl(int fd, unsigned long request, void *value)'),
     flock: f('int flock(int fd, int operation)'),
+    dup3: f('int dup3(int from, int to, int flags)'),
     close: f('int close(int fd)'),
     poll: f('int poll(intptr_t fds, unsigned long count, int timeout)'),
     ppoll: f('int ppoll(void *fds, unsigned long count, void *timeout, void *mask)'),
@@ -149,6 +151,7 @@ export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
+export const O_CLOEXEC = 0x80000;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const SOL_SOCKET = 1;

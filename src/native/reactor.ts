@@ -4,12 +4,15 @@
  * A descriptor enters the set when it is first waited for asynchronously or first CHECKed, and leaves it before it is
  * closed. Node's loop watches the set itself through one poll handle; `koffi.node.poll` is undocumented and aborts the
  * process on a bad or already watched descriptor, so this file alone calls it, once, on an epoll descriptor that it
- * owns. Where it is missing, epoll_wait(2) runs on a pool thread instead.
+ * owns. Where it is missing, and in worker threads, which could not end without taking the process with them, epoll_wait(2)
+ * runs on a pool thread instead.
  *
  * Edges are remembered (`Registration.edge`) until somebody has tried the descriptor and found it not ready. CHECK on
  * an idle socket is then one epoll_wait(2), and CHECK on a thousand sockets costs as much as the ready ones.
  */
 import type koffiModule from 'koffi';
+import { nodeWorkers } from '../core/on-demand.ts';
+import { ofThisThread } from './descriptor.ts';
 import {
   addressOf,
   EPOLL_CLOEXEC,
@@ -73,8 +76,9 @@ export class Reactor {
   readonly #anyWaiters = new Set<() => void>();
 
   constructor() {
-    this.#epoll = this.#libc.epoll_create1(EPOLL_CLOEXEC);
-    if (this.#epoll < 0) throw systemError('epoll_create1');
+    const epoll = this.#libc.epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) throw systemError('epoll_create1');
+    this.#epoll = ofThisThread(epoll);
   }
 
   /** The set's own descriptor: readable when an event waits in it. */
@@ -190,7 +194,8 @@ export class Reactor {
   #watchLoop(): void {
     if (this.#handle !== null || this.#fallbackBusy) return;
     const { node } = loadKoffi();
-    if (node?.poll === undefined || process.env.TCPX_REACTOR === 'thread') {
+    // The handle cannot be closed in time when a worker ends: koffi frees what the loop still has.
+    if (node?.poll === undefined || process.env.TCPX_REACTOR === 'thread' || !nodeWorkers().isMainThread) {
       this.#waitOnThread();
       return;
     }

@@ -4,6 +4,7 @@ import type { Deadline } from '../core/deadline.ts';
 import { errnoName } from '../core/errno.ts';
 import { IoError } from '../core/errors.ts';
 import { type Op, READABLE, WRITABLE, waitOp } from '../core/op.ts';
+import { closeDescriptor, ofThisThread } from '../native/descriptor.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -99,7 +100,7 @@ export class OwnedFd {
     if (!this.#open) return;
     this.#open = false;
     if (this.#registration !== null) this.#reactor?.unregister(this.#registration);
-    loadLibc().close(this.fd);
+    closeDescriptor(this.fd);
   }
 }
 
@@ -256,7 +257,7 @@ function openSocket(family: 4 | 6): OwnedFd {
   const domain = family === 6 ? AF_INET6 : AF_INET;
   const fd = loadLibc().socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0) throw systemError('socket');
-  return new OwnedFd(fd);
+  return new OwnedFd(ofThisThread(fd));
 }
 
 export class NativeListener implements Listener {
@@ -284,8 +285,8 @@ export class NativeListener implements Listener {
       if (name === 'EAGAIN' || name === 'EINTR' || name === 'ECONNABORTED' || name === 'EPROTO') return null;
       throw new IoError(name, 'accept');
     }
-    const owned = new OwnedFd(fd);
-    setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    const owned = new OwnedFd(ofThisThread(fd));
+    setOption(owned.fd, IPPROTO_TCP, TCP_NODELAY, 1);
     return new NativeEndpoint(owned);
   }
 

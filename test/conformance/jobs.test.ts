@@ -18,11 +18,13 @@ import {
 } from 'tcpx/ashell.def';
 import { expect } from 'vitest';
 import { type Bench, behaviour, LIMIT } from '../support/conformance.ts';
-import { freePort } from '../support/peer.ts';
+import { freePort, runProcess } from '../support/peer.ts';
 import { blackholeListener, startPeer } from '../support/scripted-peer.ts';
 import { arrived, client, dial, listen, plainFile } from './plain.ts';
 
 plainFile();
+
+const childFile = (name: string) => fileURLToPath(new URL(`children/${name}`, import.meta.url));
 
 const LOCAL = { bind: '127.0.0.1' };
 const KEEP = TCPXFLG_BLOCK + TCPXFLG_ASYNC + TCPXFLG_KEEPLISTEN;
@@ -260,7 +262,7 @@ behaviour({ ids: ['MIX-NODE'], title: "home 'worker'", options: { ...LOCAL, home
 
 behaviour({ ids: ['THREADS'], title: "in a worker thread of the program's own" }, async (bench) => {
   const peer = await startPeer({ steps: [{ echo: 4 }, { expectEnd: 'fin' }], count: 2 });
-  const worker = new Worker(fileURLToPath(new URL('children/thread.mjs', import.meta.url)), {
+  const worker = new Worker(childFile('thread.mjs'), {
     workerData: { engine: bench.engine, mode: bench.mode, host: peer.host, port: peer.port },
     execArgv: [],
   });
@@ -273,6 +275,19 @@ behaviour({ ids: ['THREADS'], title: "in a worker thread of the program's own" }
   expect(await ended).toEqual([0]);
   expect(await bench.x(TCPOP_READ, bench.status, bench.buffer, sock, 4, LIMIT)).toBe(4);
   expect(await bench.x(TCPOP_CLOSE, bench.status, '', sock)).toBe(0);
+  await peer.finished();
+});
+
+behaviour({ ids: ['THREADS', 'NO-LEAKS'], title: 'a worker thread ends with all that it has open' }, async (bench) => {
+  const peer = await startPeer({ steps: [{ expectEnd: 'any' }], count: 20 });
+  const program = await runProcess({
+    command: process.execPath,
+    args: [childFile('thread-ends.mjs'), bench.engine, bench.mode, peer.host, String(peer.port)],
+  });
+  expect(program).toMatchObject({ code: 0, stderr: '' });
+  expect(program.stdout.trim().split('\n')).toEqual(
+    ['closed', 'open', 'exit', 'exit while it waits', 'terminated while it waits'].map((how) => `${how}: 0 left`),
+  );
   await peer.finished();
 });
 
