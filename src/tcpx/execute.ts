@@ -4,6 +4,7 @@
  */
 import { UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
+import type { Cancellable } from '../core/run.ts';
 import type { Call, Outcome } from './call.ts';
 import { type FlagBits, hasFlag } from './flags.ts';
 import { type Opcode, opcodeOf } from './opcodes.ts';
@@ -91,6 +92,18 @@ export function socketNumberOf(call: Call, bits: FlagBits): number {
     return peerNumber(call.hostname) ?? 0;
   }
   return call.sockary === null ? call.sockport : numberAt(call.sockary, call.sockport);
+}
+
+/** The tasks among which a call that waits has a place, for CLOSE and whoever else ends what it waits on. */
+export function tasksOf(runtime: Runtime, call: Call): Cancellable[] | undefined {
+  const socket = runtime.sockets.peek(socketNumberOf(call, runtime.bits)) ?? keptListener(runtime, call);
+  return socket?.tasks;
+}
+
+/** The listener that an ACCEPT on a port has kept, or found kept. */
+function keptListener(runtime: Runtime, call: Call): TcpxSocket | undefined {
+  const onPort = opcodeOf(call.opcode)?.name === 'ACCEPT' && !hasFlag(call.flags, runtime.bits.async);
+  return onPort ? runtime.keptListeners.get(call.sockport) : undefined;
 }
 
 /** The array form: argument 4 is an index; ACCEPT and CONNECT take a port and answer the index. */

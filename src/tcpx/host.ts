@@ -2,7 +2,7 @@
 import type { CancelSignal } from '../core/cancellation.ts';
 import { type Ending, runSync, Task, type Waiter } from '../core/run.ts';
 import type { Call, Outcome } from './call.ts';
-import { begin, failureOf, socketNumberOf } from './execute.ts';
+import { begin, failureOf, tasksOf } from './execute.ts';
 import { isOutcome, type Runtime } from './runtime.ts';
 
 /** Takes the outcome of an asynchronous call, at the moment of its end, and what its operation has thrown instead. */
@@ -20,7 +20,6 @@ export function runtimeTask<T>(
 ): T | PromiseLike<T> {
   const begun = begin(runtime, call);
   if (isOutcome(begun)) return receiver.value(begun);
-  const socket = runtime.sockets.peek(socketNumberOf(call, runtime.bits));
   let first: ReturnType<typeof begun.next>;
   try {
     first = begun.next('ready');
@@ -28,7 +27,7 @@ export function runtimeTask<T>(
     return receiver.error(error);
   }
   if (first.done) return receiver.value(first.value);
-  const task = new Task(begun, receiver, first.value, socket?.tasks);
+  const task = new Task(begun, receiver, first.value, tasksOf(runtime, call));
   if (signal !== undefined && !task.settled) {
     const abort = () => task.cancel();
     if (signal.aborted) abort();

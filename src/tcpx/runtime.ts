@@ -46,10 +46,9 @@ export function timerDeadline(call: Call): Deadline {
 
 /** Releases everything at once; pending calls end with -125. */
 export function closeRuntime(runtime: Runtime): void {
-  for (const socket of runtime.sockets.all()) {
+  for (const socket of [...runtime.sockets.all(), ...runtime.keptListeners.values()]) {
     runtime.sockets.remove(socket);
     destroySocket(socket);
   }
-  for (const socket of runtime.keptListeners.values()) destroySocket(socket);
   runtime.keptListeners.clear();
 }

@@ -260,6 +260,36 @@ behaviour({ ids: ['MIX-NODE'], title: "home 'worker'", options: { ...LOCAL, home
   await other.finished();
 });
 
+behaviour(
+  {
+    ids: ['CLOSE-PENDING-CALLS'],
+    title: 'an ACCEPT that ends a kept listener ends another that waits on it',
+    options: LOCAL,
+  },
+  async (bench) => {
+    const port = await freePort();
+    const KEPT = TCPXFLG_BLOCK + TCPXFLG_KEEPLISTEN;
+    const peers = [await client(port, [{ expectEnd: 'any' }], 100)];
+    const [earlier, first, second] = [F(port), F(port), F(port)];
+    expect(await later(bench, TCPOP_ACCEPT, F(), '', earlier, KEPT)).toBe(0);
+    const keeping = later(bench, TCPOP_ACCEPT, F(), '', first, KEPT);
+    const ending = later(bench, TCPOP_ACCEPT, F(), '', second, TCPXFLG_BLOCK);
+    peers.push(await client(port, [{ expectEnd: 'any' }]));
+    // Whom a client is given that two wait for is the system's choice. The one that ends the listener ends the other's wait.
+    const winner = await Promise.race([
+      keeping.then((status) => (status === 0 ? first : second)),
+      ending.then(() => second),
+    ]);
+    if (winner === first) peers.push(await client(port, [{ expectEnd: 'any' }]));
+    expect(await ending).toBe(0);
+    expect(await keeping).toBe(winner === first ? 0 : -125);
+    for (const sock of winner === first ? [earlier, first, second] : [earlier, second]) {
+      expect(await later(bench, TCPOP_CLOSE, F(), '', sock)).toBe(0);
+    }
+    await Promise.all(peers.map((peer) => peer.finished()));
+  },
+);
+
 behaviour({ ids: ['THREADS'], title: "in a worker thread of the program's own" }, async (bench) => {
   const peer = await startPeer({ steps: [{ echo: 4 }, { expectEnd: 'fin' }], count: 2 });
   const worker = new Worker(childFile('thread.mjs'), {

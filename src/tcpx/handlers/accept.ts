@@ -38,8 +38,8 @@ export function* acceptOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
     }
   }
   if (accepted === 'timeout') return refused('EAGAIN', 'no client within the timer');
-  runtime.sockets.add(accepted);
   const sent = yield* greetOp(call, accepted);
+  runtime.sockets.add(accepted);
   return { ...succeeded(sent), sockport: accepted.number };
 }
 
@@ -74,9 +74,20 @@ function* acceptOneOp(runtime: Runtime, call: Call, listener: ListenerSocket): O
   return yield* openStreamOp(runtime, call, endpoint, 'server', '', timerDeadline(call));
 }
 
-/** Sends what the buffer held; programs clear it when they want no greeting. None on a TLS connection. */
+/**
+ * Sends what the buffer held; programs clear it when they want no greeting. None on a TLS connection. A client that cannot
+ * be greeted is closed: the program never learns its number.
+ */
 function* greetOp(call: Call, socket: StreamSocket): Op<number> {
   if (socket.state !== 'plain') return 0;
   const greeting = textOf(call).subarray(0, LONGEST_GREETING);
-  return greeting.length === 0 ? 0 : yield* writeOp(socket.endpoint, greeting, NEVER);
+  if (greeting.length === 0) return 0;
+  let greeted = false;
+  try {
+    const sent = yield* writeOp(socket.endpoint, greeting, NEVER);
+    greeted = true;
+    return sent;
+  } finally {
+    if (!greeted) destroySocket(socket);
+  }
 }
