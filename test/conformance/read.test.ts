@@ -239,7 +239,10 @@ behaviour({ ids: ['READ-NEGATIVE-COUNT'], title: 'counts that are none' }, async
   const peer = await startPeer({ steps: [{ send: 'kept' }, { waitFor: 'x' }] });
   const sock = await dial(bench, peer);
   await arrived(bench, sock, 4);
-  for (const count of [-1, -1_000_000]) {
+  for (const count of [2 ** 31, 1e10, Number.POSITIVE_INFINITY]) {
+    expect(await bench.x(TCPOP_READ, bench.status, S(0), sock, count, 50)).toBe(-22);
+  }
+  for (const count of [-1, -1_000_000, Number.NaN]) {
     expect(await bench.x(TCPOP_READ, bench.status, bench.buffer, sock, count, 50)).toBe(-22);
     expect(await bench.x(TCPOP_WRITE, bench.status, 'text', sock, count, 50)).toBe(-22);
   }

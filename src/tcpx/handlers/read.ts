@@ -57,7 +57,8 @@ function* readOnOp(
   socket.reading = true;
   try {
     let count = yield* readFurtherOp(endpoint, into, first, whole, until);
-    if (count === 'timeout' && until === NOW && (yield* runtime.engine.settleOp())) {
+    // What has arrived may lie behind what was for the library alone, such as session tickets, or wait for its event.
+    if (count === 'timeout' && until === NOW && ((yield* runtime.engine.settleOp()) || endpoint.probe() !== 'idle')) {
       count = yield* readOp(endpoint, into, NOW);
     }
     return count === 'timeout' ? refused('EAGAIN', nothingReceived(socket)) : received(socket, into, count);
@@ -72,10 +73,16 @@ function received(socket: StreamSocket, into: Uint8Array, count: number): Outcom
   return succeeded(count, count === into.length ? into : into.subarray(0, count));
 }
 
+/** What a variable that grows can grow to: as much as a 32-bit count can say. */
+const LARGEST_VARIABLE = 0x7fffffff;
+
 /** Where the bytes go: the variable itself, or new memory for one that grows or is lent. */
 function target(runtime: Runtime, call: Call, count: number): Uint8Array {
   const { bytes, dynamic, size, lent } = call.buffer;
-  if (dynamic) return new Uint8Array(count === 0 ? runtime.assumptions.dynamicReadSize : count);
+  if (dynamic) {
+    if (count <= LARGEST_VARIABLE) return new Uint8Array(count === 0 ? runtime.assumptions.dynamicReadSize : count);
+    throw new UsageError(`READ of ${count} bytes into a dynamic variable, which holds at most ${LARGEST_VARIABLE}`);
+  }
   const room = Math.min(count === 0 ? size : count, bytes.length);
   if (room === 0) throw new UsageError('the buffer has no room: READ needs a variable of at least one byte');
   if (lent) return new Uint8Array(room);

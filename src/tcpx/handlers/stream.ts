@@ -22,6 +22,6 @@ export function streamOf(runtime: Runtime, call: Call): StreamSocket | Connectin
  */
 export function countOf(runtime: Runtime, call: Call, socket: StreamSocket): number {
   const count = socket.state === 'plain' ? call.flags : countBelowTlsBit(call.flags, runtime.bits);
-  if (count < 0) throw new UsageError(`flags is a byte count here and cannot be ${count}`);
-  return count;
+  if (count >= 0) return count;
+  throw new UsageError(`flags is a byte count here and cannot be ${count}`);
 }
