@@ -225,11 +225,17 @@ export class GnutlsEndpoint implements TlsEndpoint {
     throw this.#sendFailed(count);
   }
 
-  /** A peer that closes may have said why: its alert, which waits to be read, tells more than the broken pipe. */
-  #sendFailed(code: number): Error {
+  /**
+   * A peer that closes may have said why: its alert, which waits to be read, tells more than the broken pipe. A reset, which
+   * GnuTLS calls a premature end where send(2) meets it, is to be what it is where recv(2) does.
+   */
+  #sendFailed(met: number): Error {
     this.#fill();
     const said = this.#failure instanceof TlsError && this.#failure.status === GNUTLS_E.FATAL_ALERT_RECEIVED;
-    if (this.#failure === null || !said) this.#failure = new TlsError(code, this.#describeError(code));
+    if (this.#failure === null || !said) {
+      const code = met === GNUTLS_E.PREMATURE_TERMINATION ? GNUTLS_E.PULL_ERROR : met;
+      this.#failure = new TlsError(code, this.#describeError(code));
+    }
     return this.#failure;
   }
 

@@ -288,12 +288,12 @@ function byReason(told: Told, facts: FailureFacts): GnutlsErrorName | undefined 
 }
 
 /**
- * The connection below TLS. A reset that `read` meets is -54; met by `write` it is -110 and a broken pipe is -53,
- * as measured with gnutls_record_send. Node says ECONNRESET without a system call when the peer closed before the
- * handshake was complete: that is no reset but a cut connection, -110.
+ * The connection below TLS. A reset is -54, and a broken pipe is -53, as measured with gnutls_record_send. Node says
+ * ECONNRESET without a system call when the peer closed before the handshake was complete: that is no reset but a cut
+ * connection, -110.
  */
 function byConnection(told: Told): GnutlsErrorName | undefined {
-  if (told.code === 'ECONNRESET' && told.syscall !== 'read') return 'PREMATURE_TERMINATION';
+  if (told.code === 'ECONNRESET') return told.syscall === '' ? 'PREMATURE_TERMINATION' : 'PULL_ERROR';
   if (told.code === 'EPIPE' || (isErrnoName(told.code) && told.syscall === 'write')) return 'PUSH_ERROR';
   return isErrnoName(told.code) ? 'PULL_ERROR' : undefined;
 }

@@ -1,11 +1,21 @@
+import { setTimeout } from 'node:timers/promises';
 import { F, S } from 'tcpx';
-import { TCPOP_CONNECT, TCPOP_ERRMSG, TCPOP_READ, TCPXFLG_BLOCK, TCPXFLG_TLS } from 'tcpx/ashell.def';
+import {
+  TCPOP_CLOSE,
+  TCPOP_CONNECT,
+  TCPOP_ERRMSG,
+  TCPOP_READ,
+  TCPOP_WRITE,
+  TCPXFLG_BLOCK,
+  TCPXFLG_TLS,
+} from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
 import { cleanUpAfterAll, tempDir } from '../support/peer.ts';
 import { makePki, writePki } from '../support/pki.ts';
 import { type Step, startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 import { startOpensslServer } from '../support/tls-tools.ts';
+import { until } from './plain.ts';
 
 const { ca } = await makePki();
 await startPeerHost();
@@ -118,7 +128,37 @@ behaviour({ ids: ['TLS-BROKEN-RECORD'], title: 'a cut inside a record', options 
   expect(sock.value).toBe(-1);
 });
 
+behaviour({ ids: ['TLS-BROKEN-RECORD'], title: 'a WRITE on a connection that was reset', options }, async (bench) => {
+  const { x, status } = bench;
+  const peer = await startPeer({ tls: {}, steps: [{ close: 'rst' }] });
+  const sock = await connect(bench, peer.port);
+  expect(status.value, await explain(bench)).toBe(0);
+  await peer.finished();
+  await until(4, () => x(TCPOP_WRITE, status, 'text', sock));
+  expect([status.value, sock.value]).toEqual([-54, -1]);
+});
+
 cleanUpAfterAll();
+behaviour(
+  { ids: ['READ-COUNT-NONBLOCK'], title: 'a READ that may not wait, with tickets ahead of the data', options },
+  async (bench) => {
+    const { x, status, buffer } = bench;
+    const server = await startOpensslServer({ pki: await writePki(tempDir()), mode: 'console', version: '1.3' });
+    try {
+      const sock = F(server.port);
+      await x(TCPOP_CONNECT, status, '', sock, TCPXFLG_TLS, LIMIT, 'localhost');
+      expect(status.value, await explain(bench)).toBe(0);
+      server.process.write('data\n');
+      await setTimeout(300);
+      expect(await x(TCPOP_READ, status, buffer, sock, TCPXFLG_TLS + 4)).toBe(4);
+      expect(buffer.value).toBe('data');
+      expect(await x(TCPOP_CLOSE, status, '', sock)).toBe(0);
+    } finally {
+      await server.stop();
+    }
+  },
+);
+
 behaviour(
   {
     ids: ['TLS-BROKEN-RECORD'],
