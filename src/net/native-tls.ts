@@ -310,12 +310,14 @@ export class GnutlsEndpoint implements TlsEndpoint {
     return 0;
   }
 
+  /** @throws TlsError GNUTLS_E_TIMEDOUT when the peer has not taken all that was written within {@link CLOSE_LINGER} */
   *closeOp(): Op<void> {
     try {
       const until = Deadline.after(CLOSE_LINGER);
       while (this.#failure === null && this.#sayBye() !== 0) {
         if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') break;
       }
+      if (this.#unsent && this.#failure === null) throw unsentError();
       this.#drain();
     } finally {
       this.destroy();
@@ -344,4 +346,9 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #isSound(): boolean {
     return this.#secure && this.#failure === null;
   }
+}
+
+function unsentError(): TlsError {
+  const lost = `the peer did not take the end of what was written within ${CLOSE_LINGER} ms of CLOSE: it is lost`;
+  return new TlsError(GNUTLS_E.TIMEDOUT, lost);
 }

@@ -13,7 +13,7 @@ import { checkDeadline, isReady } from './handlers/check.ts';
 import { adopt } from './handlers/connecting.ts';
 import type { Runtime } from './runtime.ts';
 import { closeSocketOp, type TcpxSocket } from './sockets.ts';
-import { CallError } from './status.ts';
+import { CallError, outcomeOf } from './status.ts';
 
 const ELEMENT = 4;
 const READY = 255;
@@ -203,15 +203,19 @@ function nextInTurn(ready: readonly number[], last: number): number {
   return next === Number.POSITIVE_INFINITY ? lowest : next;
 }
 
-/** Closes every socket of the set and clears its elements. */
+/** Closes every socket of the set and clears its elements; the outcome is that of the first which could not send all. */
 export function* closeSetOp(runtime: Runtime, sockary: Uint8Array): Op<Outcome> {
+  let failure: Outcome | null = null;
   for (let index = 1; index <= capacity(sockary); index += 1) {
     const socket = runtime.sockets.peek(numberAt(sockary, index));
-    if (socket !== undefined) {
-      runtime.sockets.remove(socket);
-      yield* closeSocketOp(socket);
-    }
     setMember(sockary, index, 0);
+    if (socket === undefined) continue;
+    runtime.sockets.remove(socket);
+    try {
+      yield* closeSocketOp(socket);
+    } catch (error) {
+      failure ??= outcomeOf(error, runtime.assumptions);
+    }
   }
-  return succeeded(0);
+  return failure ?? succeeded(0);
 }
