@@ -84,10 +84,4 @@ export class ByteQueue {
     else this.#chunks.length = 0;
     this.#head = 0;
   }
-
-  clear(): void {
-    this.#chunks.length = 0;
-    this.#head = 0;
-    this.#length = 0;
-  }
 }

@@ -19,6 +19,16 @@ import {
 import { BACKGROUND_LINGER, CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT, WRITE_WHOLE_LIMIT } from './limits.ts';
 import { Wakes } from './wakes.ts';
 
+/** Closed by their programs, and still sending. */
+const lingering = new Set<NodeStream>();
+
+/** Bytes that WRITE has reported as sent and the kernel has not taken: of these endpoints, and of all that were closed. */
+export function unsentBytes(open: readonly Endpoint[]): number {
+  let unsent = 0;
+  for (const endpoint of [...open, ...lingering]) if (endpoint instanceof NodeStream) unsent += endpoint.unsent;
+  return unsent;
+}
+
 export abstract class NodeStream implements Endpoint {
   readonly readAhead: ByteQueue = new ByteQueue();
   protected readonly wakes: Wakes = new Wakes();
@@ -48,11 +58,16 @@ export abstract class NodeStream implements Endpoint {
 
   /** Takes what was received; past the bound of the read-ahead the stream is paused. */
   protected deliver(chunk: Uint8Array): void {
-    // After SHUTDOWN for receiving, what still comes is dropped, as the kernel would.
-    if (this.hasEnded) return;
+    // After SHUTDOWN for receiving a session is at its end; a kernel gives what still comes, as Linux does.
+    if (this.hasEnded && this.tls !== null) return;
     this.readAhead.push(chunk);
     if (this.readAhead.length >= READ_AHEAD_LIMIT) this.pause();
     this.wakes.fire(READABLE);
+  }
+
+  /** Bytes that Node has taken and the kernel has not. */
+  get unsent(): number {
+    return this.stream.destroyed ? 0 : this.stream.writableLength;
   }
 
   watch(events: number, wake: () => void): () => void {
@@ -116,8 +131,6 @@ export abstract class NodeStream implements Endpoint {
     if (this.broken !== null) throw this.broken;
     if (direction !== 'send') {
       this.hasEnded = true;
-      this.readAhead.clear();
-      this.resume();
     }
     if (direction !== 'receive') {
       if (!this.stream.writableEnded) this.stream.end();
@@ -150,7 +163,11 @@ export abstract class NodeStream implements Endpoint {
   #lingerInBackground(): void {
     const end = setTimeout(() => this.destroy(), BACKGROUND_LINGER);
     end.unref();
+    lingering.add(this);
     this.stream.once('finish', () => this.destroy());
-    this.stream.once('close', () => clearTimeout(end));
+    this.stream.once('close', () => {
+      lingering.delete(this);
+      clearTimeout(end);
+    });
   }
 }

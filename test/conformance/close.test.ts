@@ -45,6 +45,24 @@ behaviour({ ids: ['SHUTDOWN-DIRECTIONS'], title: 'the end of receiving' }, async
   await peer.finished();
 });
 
+behaviour({ ids: ['SHUTDOWN-DIRECTIONS'], title: 'the end of receiving, with bytes unread' }, async (bench) => {
+  const { status, buffer } = bench;
+  const peer = await startPeer({
+    steps: [{ send: 'unread' }, { waitFor: 'more' }, { send: 'later' }, { waitFor: 'x' }],
+  });
+  const sock = await dial(bench, peer);
+  await arrived(bench, sock, 6);
+  expect(await bench.x(TCPOP_SHUTDOWN, status, '', sock, 0)).toBe(0);
+  expect(await bench.x(TCPOP_READ, status, buffer, sock, 6, LIMIT)).toBe(6);
+  expect(buffer.value).toBe('unread');
+  expect(await bench.x(TCPOP_READ, status, buffer, sock, 1, LIMIT)).toBe(0);
+  await peer.release('more');
+  await arrived(bench, sock, 5);
+  expect(await bench.x(TCPOP_READ, status, buffer, sock, 5, LIMIT)).toBe(5);
+  expect(buffer.value).toBe('later');
+  expect(await bench.x(TCPOP_CLOSE, status, '', sock)).toBe(0);
+});
+
 behaviour({ ids: ['SHUTDOWN-DIRECTIONS', 'SHUTDOWN-KEEPS-SOCKET'], title: 'the end of both' }, async (bench) => {
   const { status, buffer } = bench;
   const peer = await startPeer({ steps: [{ expectEnd: 'fin' }, { waitFor: 'x' }] });
