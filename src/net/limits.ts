@@ -6,7 +6,7 @@ export const READ_AHEAD_LIMIT = 1024 * 1024;
 /** How long CLOSE waits for bytes that were accepted but not yet taken by the kernel, in ms. */
 export const CLOSE_LINGER = 2_000;
 
-/** How long the Node engine goes on sending them afterwards, as the kernel does for a closed socket, in ms. */
+/** How long the Node engine goes on sending them afterwards, as the kernel does for a closed socket, in ms. A process waits. */
 export const BACKGROUND_LINGER = 60_000;
 
 /** Most bytes handed to Node beyond what the kernel has taken, per socket of the Node engine. */

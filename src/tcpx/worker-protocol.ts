@@ -23,7 +23,12 @@ export interface CloseJob {
   readonly job: number;
 }
 
-export type Question = OpenJob | RunCall | CloseJob;
+/** The thread ends: answered once the kernel has what WRITE has reported as sent. */
+export interface EndThread {
+  readonly kind: 'end';
+}
+
+export type Question = OpenJob | RunCall | CloseJob | EndThread;
 
 export interface CallAnswer {
   readonly outcome: Outcome;

@@ -15,8 +15,24 @@ let nextJob = 1;
 
 /** The worker of this thread, started on first use. */
 function threadBridge(): Bridge<Question, CallAnswer> {
-  bridge ??= new Bridge(new URL('./worker.js', import.meta.url));
+  bridge ??= startBridge();
   return bridge;
+}
+
+function startBridge(): Bridge<Question, CallAnswer> {
+  const started = new Bridge<Question, CallAnswer>(new URL('./worker.js', import.meta.url));
+  // The worker ends with this thread, and with it all that Node has taken of a WRITE and the kernel has not.
+  process.on('exit', () => unlessGone(() => started.request({ kind: 'end' })));
+  return started;
+}
+
+/** With a worker that is gone its sockets are closed already. */
+function unlessGone(ask: () => void): void {
+  try {
+    ask();
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+  }
 }
 
 export class WorkerSide {
@@ -49,12 +65,7 @@ export class WorkerSide {
   }
 
   close(): void {
-    try {
-      this.#bridge.request({ kind: 'close', job: this.#job });
-    } catch (error) {
-      // With a worker that is gone its sockets are closed already.
-      if (!(error instanceof EngineError)) throw error;
-    }
+    unlessGone(() => this.#bridge.request({ kind: 'close', job: this.#job }));
     this.sockets.clear();
   }
 

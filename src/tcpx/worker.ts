@@ -1,6 +1,9 @@
 /** The worker that serves a thread's synchronous calls on the Node engine: its event loop is where the sockets live. */
-
+import { setTimeout } from 'node:timers/promises';
+import { Deadline } from '../core/deadline.ts';
+import { BACKGROUND_LINGER } from '../net/limits.ts';
 import { nodeEngine } from '../net/node-engine.ts';
+import { unsentBytes } from '../net/node-stream.ts';
 import { serve } from '../sync/serve.ts';
 import { tlsSettings } from '../tls/settings.ts';
 import { failureOf } from './execute.ts';
@@ -20,6 +23,10 @@ interface Hosted {
 const jobs = new Map<number, Hosted>();
 
 serve<Question, CallAnswer | null>(async (question, signal) => {
+  if (question.kind === 'end') {
+    await sendAll();
+    return { payload: EMPTY, transfer: [] };
+  }
   if (question.kind === 'open') {
     const lines: string[] = [];
     const runtime: Runtime = {
@@ -65,6 +72,20 @@ const EMPTY: CallAnswer = {
   gone: [],
   lines: [],
 };
+
+/** How often it is looked whether all has been sent, in ms. */
+const SENT_CHECK = 10;
+
+/** As long as a closed socket would go on sending. */
+async function sendAll(): Promise<void> {
+  const end = Deadline.after(BACKGROUND_LINGER);
+  while (unsent() > 0 && !end.expired) await setTimeout(SENT_CHECK);
+}
+
+function unsent(): number {
+  const sockets = [...jobs.values()].flatMap(({ runtime }) => runtime.sockets.all());
+  return unsentBytes(sockets.flatMap((socket) => (socket.kind === 'stream' ? socket.endpoint : [])));
+}
 
 /** What has changed about the job's sockets since it was last told. */
 function changes({ runtime, told }: Hosted): { sockets: SocketFacts[]; gone: number[] } {

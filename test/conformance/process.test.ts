@@ -129,6 +129,21 @@ describe.each(['gnutls', 'node'])('%s', (engine) => {
     },
   );
 
+  // covers('CLOSE-SENDS')
+  it.skipIf(engine === 'gnutls' && !native).each(['write-closed', 'write-open'])(
+    'what WRITE has reported as sent arrives after the end of the process: %s',
+    async (what) => {
+      const peer = await startPeer({ steps: [{ waitFor: 'read' }, { discard: 'end' }] });
+      const program = await run(engine, what, peer);
+      await program.waitFor(/sent \d+/);
+      await peer.release('read');
+      await program.finished();
+      const [connection] = (await peer.finished()).connections;
+      expect(connection?.end).toBe('fin');
+      expect(program.stdout()).toContain(`sent ${connection?.receivedBytes} `);
+    },
+  );
+
   // covers('ASYNC-KEEPS-ALIVE')
   it.skipIf(engine === 'gnutls' && !native)('so does a look-up', async () => {
     const program = await run(engine, 'lookup', { host: '', port: 25 });

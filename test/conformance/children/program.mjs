@@ -8,6 +8,20 @@ const job = createJob({ engine });
 const [status, buffer, sock] = [F(), S(100), F(Number(port))];
 const read = [4, status, buffer, sock, 0, what === 'read-listening' ? 600 : 8000];
 
+function writeAndEnd(closes) {
+  job.xcall('TCPX', 9, status, S(0), sock, 1, 5000, host);
+  const block = S(0, 'x'.repeat(1_000_000));
+  let sent = 0;
+  // As buffers grow, what they do not take at first they may take a little later.
+  for (let refused = 0; refused < 3; ) {
+    const count = job.xcall('TCPX', 2, status, block, sock, 0, 100);
+    if (count > 0) sent += count;
+    else refused += 1;
+  }
+  if (closes) job.xcall('TCPX', 6, status, '', sock);
+  say(`sent ${sent} ${status.value}`);
+}
+
 const programs = {
   // Blocks in a READ and listens to SIGINT.
   'read-listening': () => {
@@ -50,6 +64,9 @@ const programs = {
     say(`read ${job.xcall('TCPX', 4, status, buffer, sock, 0, 300)}`);
     process.exit(0);
   },
+  // Writes more than the peer takes, and ends: with CLOSE or without.
+  'write-closed': () => writeAndEnd(true),
+  'write-open': () => writeAndEnd(false),
   // An idle socket and nothing else to do: the process ends.
   idle: async () => {
     say(`connected ${await job.xcall.async('TCPX', 9, status, S(0), sock, 1, 5000, host)}`);
