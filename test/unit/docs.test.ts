@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import * as ashellDef from '../../ashell.def.ts';
 import { parityPage, withTables } from '../../scripts/docs.ts';
@@ -24,17 +25,15 @@ it('has the declared divergences in docs/parity.md, each with its proof', () => 
   }
 });
 
-it('ships what the README sends its readers to', () => {
-  const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+it.each(['README.md', 'docs/parity.md', 'CONTRIBUTING.md'])('ships what %s sends its readers to', (page) => {
+  const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8');
   const { files } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     files: string[];
   };
-  const named = [...text.matchAll(/\]\((?!https?:|#)([^)]+)\)|`((?:docs|examples)\/[^`]+\.\w+)`/g)]
-    .map(([, link, path]) => link ?? path ?? '')
-    // Who works on the project has a checkout.
-    .filter((path) => path !== 'CONTRIBUTING.md');
-  expect(named).toContain('examples/smtp-starttls.tcpx');
-  for (const path of named) {
+  const links = [...text.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map(([, link = '']) => join(dirname(page), link));
+  const named = [...text.matchAll(/`((?:docs|examples)\/[^`]+\.\w+)`/g)].map(([, path = '']) => path);
+  if (page === 'README.md') expect(links).toContain('examples/smtp-starttls.tcpx');
+  for (const path of [...links, ...named]) {
     expect(existsSync(new URL(`../../${path}`, import.meta.url)), path).toBe(true);
     expect(
       files.some((file) => path === file || path.startsWith(`${file}/`)),
