@@ -52,6 +52,8 @@ export interface Endpoint extends Source {
   shutdown(direction: Direction): Transfer;
   /** Sends what is left to send (close_notify on TLS) without waiting for the peer, and releases the descriptor. */
   closeOp(): Op<void>;
+  /** Gives it up at once; what was taken for sending still goes out as far as the system sends it. */
+  release(): void;
   /** Releases the descriptor at once. Harmless when already closed. */
   destroy(): void;
 }

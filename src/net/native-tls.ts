@@ -334,6 +334,10 @@ export class GnutlsEndpoint implements TlsEndpoint {
     }
   }
 
+  release(): void {
+    this.destroy();
+  }
+
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;

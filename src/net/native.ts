@@ -204,6 +204,10 @@ export class NativeEndpoint implements PlainEndpoint {
     this.destroy();
   }
 
+  release(): void {
+    this.destroy();
+  }
+
   destroy(): void {
     this.owned.close();
   }

@@ -151,6 +151,15 @@ export abstract class NodeStream implements Endpoint {
     }
   }
 
+  release(): void {
+    if (this.broken !== null || this.unsent === 0) {
+      this.destroy();
+      return;
+    }
+    if (!this.stream.writableEnded) this.stream.end();
+    this.#lingerInBackground();
+  }
+
   /** Until the kernel has taken everything, the end of the stream included, or the connection broke. */
   *#flushedOp(until: Deadline): Op<WaitResult> {
     while (!this.isFinished && this.broken === null) {

@@ -44,11 +44,12 @@ export function timerDeadline(call: Call): Deadline {
   return call.timer > 0 ? Deadlines.after(call.timer) : NEVER;
 }
 
-/** Releases everything at once; pending calls end with -125. */
+/** Releases everything at once; pending calls end with -125, and what was written goes out. */
 export function closeRuntime(runtime: Runtime): void {
   for (const socket of [...runtime.sockets.all(), ...runtime.keptListeners.values()]) {
     runtime.sockets.remove(socket);
-    destroySocket(socket);
+    if (socket.kind === 'stream') socket.endpoint.release();
+    else destroySocket(socket);
   }
   runtime.keptListeners.clear();
 }

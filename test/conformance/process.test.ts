@@ -130,7 +130,7 @@ describe.each(['gnutls', 'node'])('%s', (engine) => {
   );
 
   // covers('CLOSE-SENDS')
-  it.skipIf(engine === 'gnutls' && !native).each(['write-closed', 'write-open'])(
+  it.skipIf(engine === 'gnutls' && !native).each(['write-closed', 'write-job-closed', 'write-open'])(
     'what WRITE has reported as sent arrives after the end of the process: %s',
     async (what) => {
       const peer = await startPeer({ steps: [{ waitFor: 'read' }, { discard: 'end' }] });

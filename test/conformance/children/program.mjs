@@ -8,7 +8,7 @@ const job = createJob({ engine });
 const [status, buffer, sock] = [F(), S(100), F(Number(port))];
 const read = [4, status, buffer, sock, 0, what === 'read-listening' ? 600 : 8000];
 
-function writeAndEnd(closes) {
+function writeAndEnd(close) {
   job.xcall('TCPX', 9, status, S(0), sock, 1, 5000, host);
   const block = S(0, 'x'.repeat(1_000_000));
   let sent = 0;
@@ -18,7 +18,7 @@ function writeAndEnd(closes) {
     if (count > 0) sent += count;
     else refused += 1;
   }
-  if (closes) job.xcall('TCPX', 6, status, '', sock);
+  close();
   say(`sent ${sent} ${status.value}`);
 }
 
@@ -64,9 +64,10 @@ const programs = {
     say(`read ${job.xcall('TCPX', 4, status, buffer, sock, 0, 300)}`);
     process.exit(0);
   },
-  // Writes more than the peer takes, and ends: with CLOSE or without.
-  'write-closed': () => writeAndEnd(true),
-  'write-open': () => writeAndEnd(false),
+  // Writes more than the peer takes, and ends: with CLOSE, with the job, or with neither.
+  'write-closed': () => writeAndEnd(() => job.xcall('TCPX', 6, status, '', sock)),
+  'write-job-closed': () => writeAndEnd(() => job.close()),
+  'write-open': () => writeAndEnd(() => {}),
   // An idle socket and nothing else to do: the process ends.
   idle: async () => {
     say(`connected ${await job.xcall.async('TCPX', 9, status, S(0), sock, 1, 5000, host)}`);
