@@ -112,6 +112,8 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
       secureContext: context,
       host: this.#host,
       servername: isIP(this.#host) === 0 ? this.#host : '',
+      // Where there is no name, node:tls would take 'localhost' for it.
+      checkServerIdentity: (_name, certificate) => nodeTls().checkServerIdentity(this.#host, certificate),
       // The result is looked at before the handshake counts as complete, so that both policies share one path.
       rejectUnauthorized: false,
       allowHalfOpen: true,

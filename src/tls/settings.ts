@@ -43,6 +43,7 @@ export interface TlsPolicy {
   readonly cert: Uint8Array | null;
   readonly key: Uint8Array | null;
   readonly alpn: readonly string[];
+  /** Never empty. */
   readonly servername: string | null;
   readonly priority: string;
   readonly clientAuth: ClientAuth;
@@ -97,12 +98,19 @@ export function parseTlsOptions(options: TlsOptions = {}, environment: NodeJS.Pr
     cert,
     key,
     alpn: Object.freeze([...alpn]),
-    servername: options.servername ?? null,
+    servername: servernameOf(options.servername),
     priority: options.priority ?? '',
     clientAuth,
     handshakeTimeout,
     resume: options.resume ?? true,
   });
+}
+
+/** No certificate has the empty name, so it cannot be meant. */
+function servernameOf(given: string | undefined): string | null {
+  if (given === undefined) return null;
+  if (given !== '') return given;
+  throw new UsageError('tls.servername is empty: leave it out to send and verify the host of the connection');
 }
 
 function oneOf(name: string, value: string, allowed: readonly string[]): void {

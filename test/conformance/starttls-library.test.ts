@@ -486,3 +486,11 @@ describe('tcpx/starttls', () => {
     job.close();
   });
 });
+
+it('a stream to a host without a name is verified as nobody', async () => {
+  const peer = await startPeer({ tls: {}, steps: [{ expectEnd: 'any' }] });
+  const stream = connect(peer.port, '127.0.0.1');
+  const attempt = starttls({ stream, host: '', protocol: 'tls', tls: { ca: pki.ca } });
+  await expect(attempt).rejects.toMatchObject({ result: { outcome: 'unverified', verifyReasons: ['wrong-name'] } });
+  await peer.outcome();
+});

@@ -207,6 +207,7 @@ behaviour(
       [{ clientAuth: 'maybe' }, /tls\.clientAuth/],
       [{ handshakeTimeout: 0 }, /tls\.handshakeTimeout/],
       [{ alpn: [''] }, /tls\.alpn/],
+      [{ servername: '' }, /tls\.servername is empty.*host of the connection/],
     ];
     for (const [tls, message] of bad) {
       const attempt = () => createJob({ engine, tls });
