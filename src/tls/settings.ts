@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { TlsError, UsageError } from '../core/errors.ts';
+import { certifiedName, hostOf } from '../core/host-name.ts';
 import { GNUTLS_E } from './gnutls-errors.ts';
 import { SessionCache } from './session-cache.ts';
 
@@ -16,7 +17,7 @@ export interface TlsOptions {
    * any certificate, for old private networks; environment `TCPX_TLS_VERIFY=none` sets the default.
    */
   readonly verify?: VerifyPolicy;
-  /** Trusted certificates; the system's store without it. */
+  /** Trusted certificates: roots, intermediates or a server's own. The system's store without it. */
   readonly ca?: string | Uint8Array;
   /** Own certificate, with its chain: needed to ACCEPT with TLS, optional for a client. */
   readonly cert?: string | Uint8Array;
@@ -24,7 +25,7 @@ export interface TlsOptions {
   readonly key?: string | Uint8Array;
   /** Protocols for ALPN in order of preference; none by default. */
   readonly alpn?: readonly string[];
-  /** The name for SNI and verification, where it is not the host that CONNECT names. */
+  /** The name for SNI and verification, where it is not the host that CONNECT names. Written as that is. */
   readonly servername?: string;
   /** GnuTLS priority string where the buffer at CONNECT gives none. Default: TLS 1.2 and 1.3 of `NORMAL`. */
   readonly priority?: string;
@@ -43,7 +44,7 @@ export interface TlsPolicy {
   readonly cert: Uint8Array | null;
   readonly key: Uint8Array | null;
   readonly alpn: readonly string[];
-  /** Never empty. */
+  /** As SNI and certificates have it, never empty. */
   readonly servername: string | null;
   readonly priority: string;
   readonly clientAuth: ClientAuth;
@@ -106,10 +107,11 @@ export function parseTlsOptions(options: TlsOptions = {}, environment: NodeJS.Pr
   });
 }
 
-/** No certificate has the empty name, so it cannot be meant. */
+/** As CONNECT takes its hostname. No certificate has the empty name, so it cannot be meant. */
 function servernameOf(given: string | undefined): string | null {
   if (given === undefined) return null;
-  if (given !== '') return given;
+  const name = certifiedName(hostOf(given, 'tls.servername'));
+  if (name !== '') return name;
   throw new UsageError('tls.servername is empty: leave it out to send and verify the host of the connection');
 }
 

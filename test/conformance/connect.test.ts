@@ -105,6 +105,17 @@ behaviour(
       'local\x00host',
       'a\tb',
       'localhost\x7f',
+      'localhost\\path',
+      'localhost?query',
+      'localhost#fragment',
+      'local%68ost',
+      // What a URL's host is cut at or loses, behind letters that want the ASCII form.
+      'bücher\\.localhost',
+      'bücher?.localhost',
+      'bücher#.localhost',
+      'bü%63her.localhost',
+      'bücher:25',
+      '１２７.0.0.1',
       `${'a.'.repeat(140)}example`,
     ];
     for (const host of bad) {

@@ -11,6 +11,17 @@ import { webcrypto } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as X509 from '@peculiar/x509';
+import {
+  constructed,
+  decode,
+  ENUMERATED,
+  encode,
+  INTEGER,
+  integer,
+  OCTET_STRING,
+  primitive,
+  SEQUENCE,
+} from '../../src/core/ber.ts';
 
 /** A certificate chain without its root, leaf first, and the leaf's key (PKCS#8), both as PEM. */
 export interface Identity {
@@ -52,12 +63,48 @@ export interface PkiPaths extends Readonly<Record<IdentityName, Identity>> {
   readonly otherCa: string;
 }
 
-let made: Promise<Pki> | undefined;
+/** What a server's certificate has that is out of the ordinary; the rest is as in `good`. */
+export interface OddCertificate {
+  /** Default: `CN=localhost`. */
+  readonly subject?: string;
+  /** Subject alternative names; null for a certificate without the extension. */
+  readonly names?: readonly { readonly type: X509.GeneralNameType; readonly value: string }[] | null;
+  /** Default: digitalSignature. */
+  readonly keyUsage?: readonly (keyof typeof X509.KeyUsageFlags)[];
+  /** Object identifiers; default: that of servers. */
+  readonly purposes?: readonly string[];
+  readonly isCa?: boolean;
+  readonly algorithm?: 'ecdsa' | 'rsa';
+  /** Whether clients are to insist on a stapled status (RFC 7633). */
+  readonly mustStaple?: boolean;
+}
 
-/** The certificates of this process, made at the first call. */
-export function makePki(): Promise<Pki> {
+/** An identity, with what says that the root has not revoked it. */
+export interface OddIdentity extends Identity {
+  /** An OCSP response that says 'good', DER. */
+  readonly staple: Uint8Array;
+}
+
+interface Made {
+  readonly pki: Pki;
+  readonly issue: (odd: OddCertificate) => Promise<OddIdentity>;
+}
+
+let made: Promise<Made> | undefined;
+
+function make(): Promise<Made> {
   made ??= build();
   return made;
+}
+
+/** The certificates of this process, made at the first call. */
+export async function makePki(): Promise<Pki> {
+  return (await make()).pki;
+}
+
+/** One more identity for servers, by the root of `makePki`. */
+export async function makeOddServer(odd: OddCertificate): Promise<OddIdentity> {
+  return (await make()).issue(odd);
 }
 
 /** Writes the certificates of `makePki` below `dir`, keys readable by the owner only. */
@@ -116,7 +163,7 @@ const today: Lifetime = { from: now - hour, to: now + 23 * hour };
 const past: Lifetime = { from: now - 48 * hour, to: now - 24 * hour };
 const future: Lifetime = { from: now + 24 * hour, to: now + 48 * hour };
 
-async function build(): Promise<Pki> {
+async function build(): Promise<Made> {
   installReflectMetadata();
   const x509 = await import('@peculiar/x509');
   x509.cryptoProvider.set(webcrypto);
@@ -148,23 +195,26 @@ async function build(): Promise<Pki> {
     return { name, keys, pem: pemOf(certificate) };
   }
 
-  interface Leaf {
+  interface Leaf extends Pick<OddCertificate, 'subject' | 'keyUsage' | 'purposes' | 'isCa' | 'mustStaple'> {
     readonly name: string;
     /** Undefined: signed by its own key. */
     readonly issuer: Authority | undefined;
     readonly purpose: 'serverAuth' | 'clientAuth';
-    readonly names?: readonly { type: 'dns' | 'ip'; value: string }[];
+    readonly names?: OddCertificate['names'];
     readonly life?: Lifetime;
     readonly algorithm?: typeof rsa;
     readonly chain?: string;
   }
 
-  async function leaf({ name, issuer, purpose, names, life = today, algorithm, chain = '' }: Leaf): Promise<Identity> {
+  async function leaf(wanted: Leaf): Promise<Identity & { readonly serial: string }> {
+    const { name, issuer, purpose, names, life = today, algorithm, chain = '', subject = `CN=${name}` } = wanted;
+    const { keyUsage = algorithm === rsa ? ['digitalSignature', 'keyEncipherment'] : ['digitalSignature'] } = wanted;
     const keys = await keyPair(algorithm);
     const signer = issuer?.keys ?? keys;
+    const serialNumber = serial();
     const certificate = await x509.X509CertificateGenerator.create({
-      serialNumber: serial(),
-      subject: `CN=${name}`,
+      serialNumber,
+      subject,
       issuer: `CN=${issuer?.name ?? name}`,
       notBefore: new Date(life.from),
       notAfter: new Date(life.to),
@@ -172,19 +222,21 @@ async function build(): Promise<Pki> {
       signingKey: signer.privateKey,
       signingAlgorithm: issuer === undefined ? (algorithm ?? ecdsa) : ecdsa,
       extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.BasicConstraintsExtension(wanted.isCa === true, undefined, true),
         new x509.KeyUsagesExtension(
-          algorithm === rsa ? usage.digitalSignature | usage.keyEncipherment : usage.digitalSignature,
+          keyUsage.reduce((flags, flag) => flags | usage[flag], 0),
           true,
         ),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[purpose]]),
-        ...(names === undefined ? [] : [new x509.SubjectAlternativeNameExtension([...names])]),
+        new x509.ExtendedKeyUsageExtension([...(wanted.purposes ?? [x509.ExtendedKeyUsage[purpose]])]),
+        ...(names === undefined || names === null ? [] : [new x509.SubjectAlternativeNameExtension([...names])]),
+        ...(wanted.mustStaple === true ? [new x509.Extension(TLS_FEATURE, false, STATUS_REQUEST)] : []),
         await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
         await x509.AuthorityKeyIdentifierExtension.create(signer.publicKey),
       ],
     });
     const der = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-    return { cert: pemOf(certificate) + chain, key: `${x509.PemConverter.encode(der, 'PRIVATE KEY')}\n` };
+    const key = `${x509.PemConverter.encode(der, 'PRIVATE KEY')}\n`;
+    return { cert: pemOf(certificate) + chain, key, serial: serialNumber };
   }
 
   const [root, otherRoot] = await Promise.all([authority('tcpx test root'), authority('tcpx other root')]);
@@ -210,7 +262,7 @@ async function build(): Promise<Pki> {
       leaf({ name: 'tcpx client', issuer: root, purpose: 'clientAuth' }),
       leaf({ name: 'tcpx unknown client', issuer: otherRoot, purpose: 'clientAuth' }),
     ]);
-  return {
+  const pki = {
     ca: root.pem,
     intermediate: intermediate.pem,
     otherCa: otherRoot.pem,
@@ -225,6 +277,75 @@ async function build(): Promise<Pki> {
     client,
     unknownClient,
   };
+  const issue = async ({ algorithm, ...odd }: OddCertificate): Promise<OddIdentity> => {
+    const { serial: number, ...identity } = await server({
+      ...odd,
+      ...(algorithm === 'rsa' ? { algorithm: rsa } : {}),
+    });
+    return { ...identity, staple: await goodStatus(new x509.X509Certificate(root.pem), root.keys, number) };
+  };
+  return { pki, issue };
+}
+
+/** The extension of RFC 7633, and its value that asks for a stapled status: SEQUENCE { INTEGER 5 }. */
+const TLS_FEATURE = '1.3.6.1.5.5.7.1.24';
+const STATUS_REQUEST = Uint8Array.of(0x30, 0x03, 0x02, 0x01, 0x05);
+
+/** An OCSP response (RFC 6960 §4.2.1), signed by the issuer, that says 'good' of the certificate with a serial number. */
+async function goodStatus(
+  issuer: X509.X509Certificate,
+  keys: webcrypto.CryptoKeyPair,
+  number: string,
+): Promise<Uint8Array> {
+  const oid = (hex: string) => primitive(0x06, Buffer.from(hex, 'hex'));
+  const time = (at: number) => primitive(0x18, `${new Date(at).toISOString().replace(/[-:T]|\.\d+/g, '')}`);
+  const sha1 = async (bytes: Uint8Array) =>
+    new Uint8Array(await webcrypto.subtle.digest('SHA-1', bytes as webcrypto.BufferSource));
+  const [, publicKey] = decode(new Uint8Array(await webcrypto.subtle.exportKey('spki', keys.publicKey)), 'key').items;
+  // A BIT STRING begins with the count of its unused bits.
+  const keyHash = primitive(OCTET_STRING, await sha1((publicKey?.bytes ?? Buffer.alloc(1)).subarray(1)));
+  const nameHash = primitive(OCTET_STRING, await sha1(new Uint8Array(issuer.subjectName.toArrayBuffer())));
+  const algorithm = constructed(SEQUENCE, oid('2b0e03021a'), primitive(0x05, ''));
+  const certificate = constructed(
+    SEQUENCE,
+    algorithm,
+    nameHash,
+    keyHash,
+    primitive(INTEGER, Buffer.from(number, 'hex')),
+  );
+  const data = constructed(
+    SEQUENCE,
+    constructed(0xa2, keyHash),
+    time(now - hour),
+    constructed(
+      SEQUENCE,
+      constructed(
+        SEQUENCE,
+        certificate,
+        primitive(0x80, ''),
+        time(now - hour),
+        constructed(0xa0, time(now + 23 * hour)),
+      ),
+    ),
+  );
+  const signed = await webcrypto.subtle.sign(ecdsa, keys.privateKey, encode(data) as webcrypto.BufferSource);
+  const half = signed.byteLength / 2;
+  const part = (at: number) => {
+    // The shortest form that does not look negative.
+    const digits = Buffer.from(signed, at, half)
+      .toString('hex')
+      .replace(/^(00)+/, '');
+    return primitive(INTEGER, Buffer.from(/^[89a-f]/.test(digits) ? `00${digits}` : digits, 'hex'));
+  };
+  const signature = encode(constructed(SEQUENCE, part(0), part(half)));
+  const basic = constructed(
+    SEQUENCE,
+    data,
+    constructed(SEQUENCE, oid('2a8648ce3d040302')),
+    primitive(0x03, Buffer.concat([Buffer.alloc(1), signature])),
+  );
+  const typed = constructed(SEQUENCE, oid('2b0601050507300101'), primitive(OCTET_STRING, encode(basic)));
+  return encode(constructed(SEQUENCE, integer(0, ENUMERATED), constructed(0xa0, typed)));
 }
 
 /** Sixteen random bytes as hex, positive in DER. */

@@ -489,13 +489,14 @@ class Connection {
 
   /** @param {Seam} seam @param {PeerTls} config @param {tls.SecureContext} secureContext */
   tlsServer(seam, config, secureContext) {
-    const { sni } = config;
+    const { sni, staple } = config;
     return new tls.TLSSocket(/** @type {any} */ (seam), {
       isServer: true,
       secureContext,
       requestCert: config.requestCert !== undefined,
       rejectUnauthorized: config.requestCert === 'required',
       ...(config.alpn === undefined ? {} : { ALPNProtocols: [...config.alpn] }),
+      ...(staple === undefined ? {} : { server: staplingServer(config.identity, staple) }),
       ...(sni === undefined
         ? {}
         : {
@@ -576,6 +577,17 @@ function shownStep(step) {
     return value instanceof Uint8Array ? `${value.length} bytes` : value;
   });
   return text.length > 160 ? `${text.slice(0, 160)}...` : text;
+}
+
+/**
+ * A server that listens nowhere: node:tls asks one for what to staple.
+ *
+ * @param {PeerTls['identity']} identity @param {Uint8Array} staple
+ */
+function staplingServer(identity, staple) {
+  return tls
+    .createServer({ ...identity })
+    .on('OCSPRequest', (_certificate, _issuer, done) => done(null, Buffer.from(staple)));
 }
 
 /** @param {tls.TLSSocket} stream @returns {SecureFacts} */

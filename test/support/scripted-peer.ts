@@ -72,6 +72,8 @@ export interface PeerTls {
   readonly ciphers?: string;
   readonly groups?: string;
   readonly sigalgs?: string;
+  /** Server: the OCSP response to staple, DER. */
+  readonly staple?: Uint8Array;
   /** Cuts what TLS sends into TCP segments of so many bytes. */
   readonly fragment?: number;
 }

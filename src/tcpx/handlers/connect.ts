@@ -1,7 +1,7 @@
 /** TCPOP_CONNECT (9) and the old connect (10); reference tcpx §2, §4, §9. */
-import { domainToASCII } from 'node:url';
 import { Deadline, NEVER, NOW } from '../../core/deadline.ts';
 import { IoError, UsageError } from '../../core/errors.ts';
+import { certifiedName, hostOf } from '../../core/host-name.ts';
 import type { Op } from '../../core/op.ts';
 import { Suspended } from '../../core/run.ts';
 import { readOp } from '../../net/ops.ts';
@@ -30,10 +30,10 @@ function* dialOp(runtime: Runtime, call: Call, until: Deadline): Op<StreamSocket
     const endpoint = yield* runtime.engine.connectOp(beside.endpoint.remote.host, port, until);
     return yield* openStreamOp(runtime, call, endpoint, 'client', beside.host, until, beside);
   }
-  const host = hostOf(call.hostname);
+  if (call.hostname === '') throw new UsageError('hostname is empty: CONNECT needs the name or address of a server');
+  const host = hostOf(call.hostname, 'hostname');
   const endpoint = yield* runtime.engine.connectOp(host, port, until);
-  const name = host.endsWith('.') ? host.slice(0, -1) : host;
-  return yield* openStreamOp(runtime, call, endpoint, 'client', name, until);
+  return yield* openStreamOp(runtime, call, endpoint, 'client', certifiedName(host), until);
 }
 
 /** @throws UsageError for a socket that CONNECT has not opened: of an accepted client there is no name to verify */
@@ -82,27 +82,4 @@ export function* connectOldOp(runtime: Runtime, call: Call): Op<Outcome> {
   } finally {
     if (!greeted) socket.endpoint.destroy();
   }
-}
-
-/** RFC 1035 §2.3.4: a name has at most 255 octets. */
-const LONGEST_HOSTNAME = 255;
-
-/**
- * The name or address to connect to: an internationalised name in its ASCII form, an address without brackets.
- *
- * @throws UsageError (EINVAL) that says what is wrong with the name
- */
-function hostOf(hostname: string): string {
-  if (hostname === '') throw new UsageError('hostname is empty: CONNECT needs the name or address of a server');
-  if (hostname.includes('://')) throw new UsageError(`hostname is a bare name, without the scheme of '${hostname}'`);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\x00-\x20\x7f/]/.test(hostname) || hostname.length > LONGEST_HOSTNAME) {
-    throw new UsageError('hostname holds a character that no host name has, or is longer than 255');
-  }
-  if (/^\[[0-9A-Fa-f:.]+\]$/.test(hostname)) return hostname.slice(1, -1);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
-  if (/^[\x00-\x7f]*$/.test(hostname)) return hostname;
-  const ascii = domainToASCII(hostname);
-  if (ascii === '') throw new UsageError(`hostname '${hostname}' is not a valid internationalised name`);
-  return ascii;
 }

@@ -1,0 +1,45 @@
+/** The names of hosts, as programs write them and as the network takes them. */
+import { domainToASCII } from 'node:url';
+import { UsageError } from './errors.ts';
+import { isIP } from './ip.ts';
+
+/** RFC 1035 §2.3.4: a name has at most 255 octets. */
+const LONGEST = 255;
+
+/** No name has these, and domainToASCII, which reads a host as URLs have it, cuts at them, drops or decodes them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const FOREIGN = /[\x00-\x20\x7f/\\?#%]/;
+
+/**
+ * The name or address to connect to: an internationalised name in its ASCII form, an address without brackets. An empty
+ * text is one.
+ *
+ * @param option what the text was given as, for messages
+ * @throws UsageError that says what is wrong with the name
+ */
+export function hostOf(text: string, option: string): string {
+  if (text.includes('://')) throw new UsageError(`${option} is a bare name, without the scheme of '${text}'`);
+  const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
+  if (isIP(bare) !== 0) return bare;
+  if (FOREIGN.test(text) || text.length > LONGEST) {
+    throw new UsageError(`${option} holds a character that no host name has, or is longer than ${LONGEST}`);
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
+  if (/^[\x00-\x7f]*$/.test(text)) return text;
+  const ascii = domainToASCII(text);
+  // Numbers in other scripts would make an address.
+  if (ascii === '' || isIP(ascii) !== 0) {
+    throw new UsageError(`${option} '${text}' is not a valid internationalised name`);
+  }
+  return ascii;
+}
+
+/**
+ * A host as SNI and certificates name it: without the dot that ends a full name (RFC 6066 §3), and without the zone of an
+ * address, which means something on this machine alone (RFC 4007 §11.2).
+ */
+export function certifiedName(host: string): string {
+  const zone = host.indexOf('%');
+  if (zone >= 0) return host.slice(0, zone);
+  return host.endsWith('.') ? host.slice(0, -1) : host;
+}
