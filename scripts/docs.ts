@@ -12,7 +12,7 @@ import { DIALECTS } from '../src/starttls/dialects.ts';
 import { SCHEMES } from '../src/starttls/target.ts';
 import { VERDICTS } from '../src/starttls/verdict.ts';
 import { ASSUMPTIONS, OPCODES } from '../src/tcpx/index.ts';
-import { DIVERGENCES, type Divergence } from '../test/support/divergences.ts';
+import { DIVERGENCES, type Divergence, REMARKS } from '../test/support/divergences.ts';
 import { COVERAGE, type Proof } from '../test/support/starttls-coverage.ts';
 
 /** Escapes what Markdown would read as the end of a cell. */
@@ -178,6 +178,10 @@ export function parityPage(): string {
     '<!-- generated from test/support/divergences.ts by npm run docs -->',
     '',
     table(['where', 'what differs', 'why', 'proof'], rows),
+    '',
+    'Beyond what can be proven by a script:',
+    '',
+    ...REMARKS.map((remark) => `- ${remark}`),
     '',
   ].join('\n');
 }

@@ -79,6 +79,8 @@ function makeContext(settings: TlsSettings, role: 'client' | 'server', priority:
       ...policy,
       secureOptions: secureOptions | SSL_OP_NO_RENEGOTIATION | (tickets && settings.resume ? 0 : SSL_OP_NO_TICKET),
       sessionIdContext: 'tcpx',
+      // Whatever is trusted ends a chain, as it does for GnuTLS, and not roots alone. Node before 20.18 and 22.9 passes over it.
+      allowPartialTrustChain: true,
       ...(ca === undefined ? {} : { ca }),
       ...(settings.cert === null ? {} : { cert: Buffer.from(settings.cert) }),
       ...(settings.key === null ? {} : { key: Buffer.from(settings.key) }),

@@ -3,7 +3,7 @@ import { TCPOP_CLOSE, TCPOP_CONNECT, TCPOP_ERRMSG, TCPOP_READ, TCPXFLG_BLOCK, TC
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
 import { DIVERGENCES } from '../support/divergences.ts';
-import { type IdentityName, makePki } from '../support/pki.ts';
+import { type Identity, type IdentityName, makePki } from '../support/pki.ts';
 import { type PeerScript, startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 
 const pki = await makePki();
@@ -131,6 +131,44 @@ behaviour(
     expect((await second.finished()).connections[0]?.secure?.servername).toBe('other.example');
   },
 );
+
+const [leafOfChained = ''] = pki.chained.cert.split(/(?<=-----END CERTIFICATE-----\n)/);
+
+/** What is trusted, without the root above it, and a server that it vouches for. */
+const TRUSTED: Readonly<Record<string, { ca: string; identity: Identity }>> = {
+  'an intermediate CA': { ca: pki.intermediate, identity: pki.chained },
+  'an intermediate CA, which the server does not send': {
+    ca: pki.intermediate,
+    identity: { ...pki.chained, cert: leafOfChained },
+  },
+  "the server's own certificate": { ca: pki.good.cert, identity: pki.good },
+  "the server's own, self-signed": { ca: pki.selfSigned.cert, identity: pki.selfSigned },
+};
+for (const [what, { ca, identity }] of Object.entries(TRUSTED)) {
+  behaviour({ ids: ['TLS-VERIFY'], title: `${what} in tls.ca is enough`, options: { tls: { ca } } }, async (bench) => {
+    const { job, x, status } = bench;
+    const { sock } = await visit(bench, 'good', 'localhost', { tls: { identity } });
+    expect(status.value, await explain(bench)).toBe(0);
+    expect(job.socket(sock.value).tls?.verify).toEqual({ result: 'verified', reasons: [] });
+    await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS);
+    await visit(bench, 'unknownIssuer');
+    expect(status.value).toBe(-348);
+  });
+}
+
+for (const identity of ['expired', 'wrongName'] as const) {
+  behaviour(
+    {
+      ids: ['TLS-VERIFY'],
+      title: `${identity} is refused though tls.ca has it`,
+      options: { tls: { ca: pki[identity].cert } },
+    },
+    async (bench) => {
+      await visit(bench, identity);
+      expect(bench.status.value).toBe(-348);
+    },
+  );
+}
 
 behaviour({ ids: ['TLS-VERIFY'], title: "the system's store does not know our root" }, async (bench) => {
   await visit(bench, 'good');

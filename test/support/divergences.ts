@@ -45,3 +45,9 @@ export const DIVERGENCES = {
     proof: 'ticket-renewal.mjs',
   },
 } as const satisfies Record<string, Divergence>;
+
+/** What differs without a script that could prove it: by the release of a library, or by its own choice. A line each, Markdown. */
+export const REMARKS: readonly string[] = [
+  '`tls.ca` with an intermediate CA, or with a certificate of a server that is not self-signed: on `node` it wants Node 20.18, 22.9 or ' +
+    'newer, which have the option `allowPartialTrustChain`. With an older one the STATUS is -348, as chains then end at a root alone.',
+];
