@@ -23,6 +23,7 @@ export const ERRNO = {
   EACCES: { linux: 13, windows: 10013, text: 'Permission denied' },
   EFAULT: { linux: 14, windows: 10014, text: 'Bad address' },
   EBUSY: { linux: 16, windows: 170, text: 'Device or resource busy' },
+  ENODEV: { linux: 19, windows: 19, text: 'No such device' },
   EINVAL: { linux: 22, windows: 10022, text: 'Invalid argument' },
   ENFILE: { linux: 23, windows: 23, text: 'Too many open files in system' },
   EMFILE: { linux: 24, windows: 10024, text: 'Too many open files' },

@@ -55,6 +55,9 @@ export interface Libc {
   getaddrinfo(node: string, service: null, hints: Uint8Array, result: BigUint64Array): number;
   freeaddrinfo(list: Pointer): void;
   asynchronousLookup: AsynchronousLookup | null;
+  // if_nametoindex(3); the name goes into IF_NAMESIZE bytes
+  if_nametoindex(name: string): number;
+  if_indextoname(index: number, name: Uint8Array): Pointer | null;
 }
 
 export interface AsynchronousLookup {
@@ -111,6 +114,8 @@ function bind(): Libc {
     getaddrinfo: f('int getaddrinfo(str node, void *service, void *hints, void *result)'),
     freeaddrinfo: f('void freeaddrinfo(void *list)'),
     asynchronousLookup: bindAsynchronousLookup(f),
+    if_nametoindex: f('uint32_t if_nametoindex(str name)'),
+    if_indextoname: f('void *if_indextoname(uint32_t index, void *name)'),
   };
 }
 

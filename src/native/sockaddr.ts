@@ -6,7 +6,7 @@
  */
 import { IoError } from '../core/errors.ts';
 import { isIP } from '../core/ip.ts';
-import { AF_INET, AF_INET6 } from './libc.ts';
+import { AF_INET, AF_INET6, loadLibc } from './libc.ts';
 
 export const SOCKADDR_SIZE = 28;
 const SOCKADDR_IN_SIZE = 16;
@@ -16,9 +16,9 @@ const scratch = new Uint8Array(SOCKADDR_SIZE);
 const view = new DataView(scratch.buffer);
 
 /**
- * Encodes an IP literal and a port. An IPv6 literal may carry a numeric zone (`fe80::1%2`).
+ * Encodes an IP literal and a port. An IPv6 literal may carry a zone, an interface's name or number (`fe80::1%eth0`).
  *
- * @throws IoError EAFNOSUPPORT when `host` is not an IP literal
+ * @throws IoError EAFNOSUPPORT when `host` is not an IP literal, ENODEV for a zone that is no interface here
  */
 export function encodeSockaddr(host: string, port: number): Uint8Array {
   scratch.fill(0);
@@ -35,7 +35,7 @@ export function encodeSockaddr(host: string, port: number): Uint8Array {
   ipv6Groups(literal).forEach((group, index) => {
     view.setUint16(8 + 2 * index, group);
   });
-  if (zone !== undefined && /^\d+$/.test(zone)) view.setUint32(24, Number(zone), true);
+  if (zone !== undefined) view.setUint32(24, interfaceOf(zone, host), true);
   return scratch.slice();
 }
 
@@ -50,7 +50,24 @@ export function decodeSockaddr(bytes: Uint8Array): { host: string; port: number 
   const scope = view.getUint32(24, true);
   const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
   const host = mapped ? dotted(20) : ipv6Text(groups);
-  return { host: scope === 0 ? host : `${host}%${scope}`, port };
+  return { host: scope === 0 ? host : `${host}%${interfaceName(scope) ?? scope}`, port };
+}
+
+/** The number of a zone's interface. */
+function interfaceOf(zone: string, host: string): number {
+  const named = loadLibc().if_nametoindex(zone);
+  if (named !== 0) return named;
+  const number = /^\d{1,9}$/.test(zone) ? Number(zone) : 0;
+  if (number === 0 || interfaceName(number) === null) throw new IoError('ENODEV', `zone ${zone} of address ${host}`);
+  return number;
+}
+
+/** IF_NAMESIZE. */
+const INTERFACE_NAME_SIZE = 16;
+
+function interfaceName(number: number): string | null {
+  const name = Buffer.alloc(INTERFACE_NAME_SIZE);
+  return loadLibc().if_indextoname(number, name) ? name.toString('latin1', 0, name.indexOf(0)) : null;
 }
 
 /** Puts an IPv4 literal into the address in hand. */

@@ -8,6 +8,7 @@ import type { Address, Listener, PlainEndpoint } from './endpoint.ts';
 import { UNACCEPTED_LIMIT } from './limits.ts';
 import { hasHandle, readAgain } from './node-handle.ts';
 import { ioError, NodePlainEndpoint } from './node-plain.ts';
+import { withKnownZone } from './node-zone.ts';
 import { Wakes } from './wakes.ts';
 
 const arrivals = new Uint8Array(64 * 1024);
@@ -120,7 +121,7 @@ export class NodeListener implements Listener {
       this.#failure = ioError(error);
       this.#wakes.fireAll();
     });
-    this.#server.listen({ host: host === '' ? '0.0.0.0' : host, port, backlog });
+    this.#server.listen({ host: host === '' ? '0.0.0.0' : withKnownZone(host), port, backlog });
   }
 
   /** False while the socket is being bound. Throws when that failed. */
@@ -157,7 +158,7 @@ export class NodeListener implements Listener {
 
 /** Connects to one address. */
 export function* connectNodeOp(address: string, family: 4 | 6, port: number, until: Deadline): Op<PlainEndpoint> {
-  const endpoint = NodeEndpoint.dial(address, family, port);
+  const endpoint = NodeEndpoint.dial(withKnownZone(address), family, port);
   const what = `${address} port ${port}`;
   let connected = false;
   try {

@@ -1,7 +1,9 @@
 /** CONNECT, waiting and asynchronous (tcpx §2, §4, §9). */
 import { lookup } from 'node:dns/promises';
+import { networkInterfaces } from 'node:os';
 import { F, S, type Variable, X } from 'tcpx';
 import {
+  TCPOP_ACCEPT,
   TCPOP_CHECK,
   TCPOP_CHKQTY,
   TCPOP_CLOSE,
@@ -12,6 +14,7 @@ import {
   TCPOP_WRITE,
   TCPXFLG_ASYNC,
   TCPXFLG_BLOCK,
+  TCPXFLG_LISTEN,
 } from 'tcpx/ashell.def';
 import { expect } from 'vitest';
 import { type Bench, behaviour, LIMIT } from '../support/conformance.ts';
@@ -170,6 +173,45 @@ behaviour({ ids: ['CONNECT-PORT'], title: 'ports that are none' }, async (bench)
   expect(await connect(bench, text, peer.host)).toBe(0);
   expect(Number(text.value)).toBeGreaterThan(0);
 });
+
+behaviour({ ids: ['CONNECT-IPV6'], title: 'the zone of an IPv6 address is an interface' }, async (bench) => {
+  const peer = await startPeer({ listen: { host: '::1' }, steps: [{ expectEnd: 'any' }] });
+  const known = F(peer.port);
+  expect(await connect(bench, known, '::1%lo')).toBe(0);
+  expect(await bench.x(TCPOP_CLOSE, bench.status, '', known)).toBe(0);
+  for (const zone of ['nosuch', '987654321']) {
+    const sock = F(peer.port);
+    expect(await connect(bench, sock, `::1%${zone}`)).toBe(-19);
+    expect(sock.value).toBe(-1);
+    expect(bench.job.lastStatus?.text).toContain(`zone ${zone} of address ::1%${zone}: No such device`);
+  }
+});
+
+/** An address that needs its zone; undefined on a machine without one. */
+const [linkLocal] = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+  addresses.flatMap((each) => (each.family === 'IPv6' && each.scopeid !== 0 ? [{ name, ...each }] : [])),
+);
+if (linkLocal === undefined) console.warn('SKIPPED link-local addresses: no interface has one');
+
+behaviour(
+  { ids: ['CONNECT-IPV6', 'ACCEPT-BIND'], title: 'a link-local address, its zone by name and by number' },
+  async (bench) => {
+    if (linkLocal === undefined) return;
+    const { name, address, scopeid } = linkLocal;
+    const zoned = `${address}%${name}`;
+    for (const zone of [name, scopeid]) {
+      const job = bench.newJob({ bind: `${address}%${zone}` });
+      const call = async (...args: Parameters<Bench['x']>) =>
+        bench.mode === 'sync' ? job.xcall('TCPX', ...args) : await job.xcall.async('TCPX', ...args);
+      const listener = F(0);
+      expect(await call(TCPOP_ACCEPT, bench.status, '', listener, TCPXFLG_LISTEN)).toBe(0);
+      // The backlog takes the client.
+      const sock = F(job.socket(listener.value).local.port);
+      expect(await call(TCPOP_CONNECT, bench.status, '', sock, TCPXFLG_BLOCK, LIMIT, `${address}%${zone}`)).toBe(0);
+      expect(job.socket(sock.value).remote.host).toBe(zoned);
+    }
+  },
+);
 
 behaviour({ ids: ['CONNECT-IPV6'], title: 'an IPv6 literal' }, async (bench) => {
   const peer = await startPeer({ listen: { host: '::1' }, connections: [[{ expectEnd: 'fin' }], [{ echo: 4 }]] });

@@ -50,4 +50,6 @@ export const DIVERGENCES = {
 export const REMARKS: readonly string[] = [
   '`tls.ca` with an intermediate CA, or with a certificate of a server that is not self-signed: on `node` it wants Node 20.18, 22.9 or ' +
     'newer, which have the option `allowPartialTrustChain`. With an older one the STATUS is -348, as chains then end at a root alone.',
+  'The zone of an IPv6 address by number: Node tells the numbers of interfaces with a link-local address only, so `node` refuses that of ' +
+    'any other (`::1%1`) with -19. By name both engines know every interface that is up.',
 ];

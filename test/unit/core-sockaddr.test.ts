@@ -3,7 +3,7 @@
 import { isIPv6, SocketAddress } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AF_INET, AF_INET6 } from '../../src/native/libc.ts';
+import { AF_INET, AF_INET6, loadLibc } from '../../src/native/libc.ts';
 import { decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from '../../src/native/sockaddr.ts';
 
 const port = fc.integer({ min: 0, max: 65_535 });
@@ -85,12 +85,6 @@ describe('sockaddr', () => {
     }
   });
 
-  it('numeric zones', () => {
-    const bytes = encodeSockaddr('fe80::1%2', 25);
-    expect(new DataView(bytes.buffer).getUint32(24, true)).toBe(2);
-    expect(decodeSockaddr(bytes)).toEqual({ host: 'fe80::1%2', port: 25 });
-  });
-
   it('refuses what is no address', () => {
     for (const host of ['', 'localhost', '1.2.3', '1.2.3.4.5', '256.1.1.1', '::g', '[::1]', '1.2.3.4 ']) {
       expect(() => encodeSockaddr(host, 80), host).toThrow('Address family not supported');
@@ -99,5 +93,39 @@ describe('sockaddr', () => {
 
   it('does not make up an address of another family', () => {
     expect(decodeSockaddr(new Uint8Array(SOCKADDR_SIZE))).toEqual({ host: '', port: 0 });
+  });
+});
+
+/** Interfaces are the system's to tell. */
+let knowsInterfaces = true;
+try {
+  loadLibc();
+} catch {
+  knowsInterfaces = false;
+  console.warn('SKIPPED zones of addresses: koffi is not installed');
+}
+
+describe.runIf(knowsInterfaces)('the zone of an address', () => {
+  it('is read by name and by number, and told by name', () => {
+    // Linux numbers the loopback interface first.
+    for (const zone of ['lo', '1']) {
+      const bytes = encodeSockaddr(`fe80::1%${zone}`, 25);
+      expect(new DataView(bytes.buffer).getUint32(24, true)).toBe(1);
+      expect(decodeSockaddr(bytes)).toEqual({ host: 'fe80::1%lo', port: 25 });
+    }
+  });
+
+  it('is refused by name where it is no interface', () => {
+    for (const zone of ['nosuch', '0', '987654321', '99999999999', '-1']) {
+      expect(() => encodeSockaddr(`fe80::1%${zone}`, 25)).toThrow(
+        `zone ${zone} of address fe80::1%${zone}: No such device`,
+      );
+    }
+  });
+
+  it('stays a number where the interface has gone', () => {
+    const bytes = encodeSockaddr('fe80::1%lo', 25);
+    new DataView(bytes.buffer).setUint32(24, 987_654_321, true);
+    expect(decodeSockaddr(bytes).host).toBe('fe80::1%987654321');
   });
 });
