@@ -84,9 +84,9 @@ export function withoutRoot(chain: readonly Uint8Array[]): readonly Uint8Array[]
   return subject === issuer ? chain.slice(0, -1) : chain;
 }
 
-/** A name on one line, as RFC 4514 has it: node:crypto separates its parts by line feeds. */
-export function oneLine(name: string): string {
-  return name.split('\n').reverse().join(', ');
+/** A name on one line, as RFC 4514 has it: node:crypto separates its parts by line feeds, and has none without parts. */
+export function oneLine(name: string | undefined): string {
+  return (name ?? '').split('\n').reverse().join(', ');
 }
 
 /** Names of TLS groups as IANA has them, from GnuTLS's and OpenSSL's. */

@@ -3,7 +3,7 @@ import { TCPOP_CLOSE, TCPOP_CONNECT, TCPOP_ERRMSG, TCPOP_READ, TCPXFLG_BLOCK, TC
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
 import { DIVERGENCES } from '../support/divergences.ts';
-import { type Identity, type IdentityName, makePki } from '../support/pki.ts';
+import { type Identity, type IdentityName, makeOddServer, makePki } from '../support/pki.ts';
 import { type PeerScript, startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 
 const pki = await makePki();
@@ -89,6 +89,25 @@ behaviour(
     await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS);
   },
 );
+
+const nameless = await makeOddServer({ subject: '' });
+
+behaviour(
+  { ids: ['TLS-VERIFY', 'TLS-INFO'], title: 'a certificate without a subject: its names are enough', options },
+  async (bench) => {
+    const { job, x, status } = bench;
+    const { sock } = await visit(bench, 'good', 'localhost', { tls: { identity: nameless } });
+    expect(status.value, await explain(bench)).toBe(0);
+    expect(job.socket(sock.value).tls?.peer).toMatchObject({ subject: '', issuer: 'CN=tcpx test root' });
+    await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS);
+  },
+);
+
+behaviour({ ids: ['TLS-VERIFY'], title: 'a certificate without a subject, from nobody: refused' }, async (bench) => {
+  await visit(bench, 'good', 'localhost', { tls: { identity: nameless } });
+  expect(bench.status.value).toBe(-348);
+  expect(await explain(bench)).toMatch(/issuer that is not trusted/);
+});
 
 for (const host of ['127.0.0.1', '::1'] as const) {
   behaviour(
