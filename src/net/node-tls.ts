@@ -16,6 +16,7 @@ import type { TlsSettings } from '../tls/settings.ts';
 import { VerifyError } from '../tls/verify-error.ts';
 import { type Address, type TlsEndpoint, type TlsRole, type TlsStart, type Transfer, WANT_READ } from './endpoint.ts';
 import { endsHere, hasFailed } from './node-handle.ts';
+import { identityError } from './node-identity.ts';
 import { ioError, type NodePlainEndpoint } from './node-plain.ts';
 import { Seam } from './node-seam.ts';
 import { keepsTickets, secureContextOf } from './node-secure-context.ts';
@@ -112,8 +113,8 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
       secureContext: context,
       host: this.#host,
       servername: isIP(this.#host) === 0 ? this.#host : '',
-      // Where there is no name, node:tls would take 'localhost' for it.
-      checkServerIdentity: (_name, certificate) => nodeTls().checkServerIdentity(this.#host, certificate),
+      // Where there is no name, node:tls would ask for 'localhost'.
+      checkServerIdentity: (_name, certificate) => identityError(this.#host, certificate),
       // The result is looked at before the handshake counts as complete, so that both policies share one path.
       rejectUnauthorized: false,
       allowHalfOpen: true,

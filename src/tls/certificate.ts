@@ -48,13 +48,21 @@ function describeCertificate(certificate: X509Certificate, now: number): Certifi
   };
 }
 
-/** `DNS:a.example, IP Address:::1, DNS:"odd, one"`: node:crypto puts into quotes what could be taken for two. */
+/** Subject alternative names without what marks hosts and addresses. */
 function namesOf(text: string): string[] {
-  const entries = text.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? [];
-  return entries.map((entry) => {
-    const name = entry.trim().replace(/^DNS:/, '');
+  return alternativeNames(text).map((entry) => {
+    const name = entry.replace(/^DNS:/, '');
     return name.startsWith('IP Address:') ? addressOf(name.slice('IP Address:'.length)) : name;
   });
+}
+
+/**
+ * The entries of a list of subject alternative names, `DNS:a.example, IP Address:::1, DNS:"odd, one"`: node:crypto puts into
+ * quotes what could be taken for two.
+ */
+export function alternativeNames(text: string): string[] {
+  const entries = text.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? [];
+  return entries.map((entry) => entry.trim());
 }
 
 /** OpenSSL writes out every group of an IPv6 address. */

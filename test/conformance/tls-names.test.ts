@@ -3,7 +3,7 @@ import { createJob, F, S, UsageError } from 'tcpx';
 import { TCPOP_CLOSE, TCPOP_CONNECT, TCPOP_ERRMSG, TCPXFLG_BLOCK, TCPXFLG_TLS } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
-import { makeOddServer, makePki } from '../support/pki.ts';
+import { makeOddServer, makePki, type OddCertificate } from '../support/pki.ts';
 import { type PeerScript, startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 
 const pki = await makePki();
@@ -77,3 +77,51 @@ behaviour({ ids: ['TLS-OPTIONS'], title: 'a tls.servername that is no name is re
     expect(attempt, servername).toThrow(message);
   }
 });
+
+const dns = (value: string) => ({ type: 'dns', value }) as const;
+
+/** What a certificate has -> the name it is looked at for -> whether it is for that name. */
+const NAMES: readonly [string, OddCertificate, string, boolean][] = [
+  ['one CN and nothing else', { names: null }, 'localhost', true],
+  ['a DNS name beside another CN', { subject: 'CN=other.example', names: [dns('localhost')] }, 'localhost', true],
+  ['a CN beside another DNS name', { names: [dns('other.example')] }, 'localhost', false],
+  ['a CN beside an address', { names: [{ type: 'ip', value: '127.0.0.1' }] }, 'localhost', false],
+  ['a CN beside a URI', { names: [{ type: 'url', value: 'https://localhost/' }] }, 'localhost', false],
+  ['a CN beside a mail address', { names: [{ type: 'email', value: 'me@localhost' }] }, 'localhost', true],
+  ['a CN beside a directory name', { names: [{ type: 'dn', value: 'CN=tcpx' }] }, 'localhost', true],
+  ['a CN beside a registered number', { names: [{ type: 'id', value: '1.2.3.4' }] }, 'localhost', true],
+  ['a CN beside a name of another kind', { names: [{ type: 'upn', value: 'me@localhost' }] }, 'localhost', true],
+  ['two CN, the first of them', { subject: 'CN=localhost,CN=other.example', names: null }, 'localhost', false],
+  ['two CN, the second of them', { subject: 'CN=other.example,CN=localhost', names: null }, 'localhost', false],
+  ['an address in the CN', { subject: 'CN=127.0.0.1', names: null }, '127.0.0.1', false],
+  ['an address as a DNS name', { names: [dns('127.0.0.1')] }, '127.0.0.1', false],
+  ['a DNS name with a dot at its end', { names: [dns('localhost.')] }, 'localhost', false],
+  ['a DNS name in capitals', { names: [dns('LOCALHOST')] }, 'localhost', true],
+  ['a wildcard', { names: [dns('*.bar.localhost')] }, 'foo.bar.localhost', true],
+  ['a wildcard for two labels', { names: [dns('*.bar.localhost')] }, 'a.foo.bar.localhost', false],
+  ['a wildcard for no label', { names: [dns('*.bar.localhost')] }, 'bar.localhost', false],
+  ['a wildcard with a dot at its end', { names: [dns('*.bar.localhost.')] }, 'foo.bar.localhost', false],
+  ['a wildcard with one label', { names: [dns('*.localhost')] }, 'foo.localhost', false],
+  ['a wildcard behind letters', { names: [dns('foo*.bar.localhost')] }, 'foox.bar.localhost', false],
+  ['a wildcard between letters', { names: [dns('f*x.bar.localhost')] }, 'foox.bar.localhost', false],
+  ['a wildcard in the second label', { names: [dns('foo.*.localhost')] }, 'foo.bar.localhost', false],
+  ['a wildcard in a CN', { subject: 'CN=*.bar.localhost', names: null }, 'foo.bar.localhost', true],
+  ['a wildcard behind letters in a CN', { subject: 'CN=foo*.bar.localhost', names: null }, 'foox.bar.localhost', false],
+  ['a CN with a dot at its end', { subject: 'CN=localhost.', names: null }, 'localhost', false],
+  ['a good name behind bad ones', { names: [dns('localhost.'), dns('l*.x.y'), dns('localhost')] }, 'localhost', true],
+  ['a good name behind what looks like two', { names: [dns('a, DNS:b.example'), dns('localhost')] }, 'localhost', true],
+  ['a name within another', { names: [dns('a.example, DNS:localhost')] }, 'localhost', false],
+  ['a name behind a NUL', { names: [dns('localhost\0.example')] }, 'localhost', false],
+  ['a NUL in a CN', { subject: 'CN=localhost\0.example', names: null }, 'localhost', false],
+  ['a DNS name without a subject', { subject: '', names: [dns('localhost')] }, 'localhost', true],
+  ['neither names nor a subject', { subject: '', names: null }, 'localhost', false],
+  ['no name at all', { subject: 'O=tcpx', names: null }, 'localhost', false],
+];
+
+for (const [what, odd, servername, isGood] of NAMES) {
+  behaviour({ ids: ['TLS-VERIFY'], title: `${what}: ${isGood ? 'verified' : 'refused'}` }, async (bench) => {
+    const { status, text } = await visit(bench, servername, { identity: await makeOddServer(odd) });
+    expect(status, text).toBe(isGood ? 0 : -348);
+    if (!isGood) expect(text).toContain('the certificate is not for this name');
+  });
+}
