@@ -10,7 +10,7 @@ import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import { describePeer, type TlsInfo, type VerifyResult } from '../tls/info.ts';
 import { statusOfTlsFailure } from '../tls/node-failures.ts';
 import { reasonsOfNodeError } from '../tls/node-verify.ts';
-import { describeStaple } from '../tls/ocsp.ts';
+import { stapleError } from '../tls/ocsp.ts';
 import { BesideSessions, type KeptSession, type SessionSource } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import { VerifyError } from '../tls/verify-error.ts';
@@ -282,10 +282,10 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     return { result: this.#settings.verify === 'full' ? 'failed' : 'unchecked', reasons: reasonsOfNodeError(error) };
   }
 
-  /** OpenSSL hands over what a server staples, unread: one that says of itself that it is revoked is refused. */
+  /** OpenSSL hands over what a server staples, unread. */
   #revocation(): string | null {
-    const ocsp = this.#staple();
-    return ocsp !== null && describeStaple(ocsp).status === 'revoked' ? 'CERT_REVOKED' : null;
+    const { raw } = this.stream.getPeerCertificate();
+    return stapleError(this.#staple(), raw, Date.now());
   }
 
   #staple(): TlsInfo['ocsp'] {

@@ -4,11 +4,13 @@ import {
   type BerValue,
   decode,
   ENUMERATED,
+  INTEGER,
   integerOf,
   itemsOf,
   OCTET_STRING,
   SEQUENCE,
 } from '../core/ber.ts';
+import { asBuffer } from '../core/bytes.ts';
 import type { StapledResponse } from './info.ts';
 
 export interface StapledStatus {
@@ -67,6 +69,58 @@ function statusOf(response: Uint8Array): Omit<StapledStatus, 'checked'> {
     thisUpdate: timeOf(thisUpdate),
     nextUpdate: nextUpdate?.tag === EXPLICIT_0 ? timeOf(nextUpdate.items[0]) : null,
   };
+}
+
+/**
+ * Why a server is not to be trusted by what it staples, in OpenSSL's words; null when it may be. The reasons are those of
+ * GnuTLS: a staple that says revoked, cannot be read or is out of date, and none where the certificate demands one.
+ *
+ * @param staple null when there is none
+ * @param certificate the server's own, DER
+ * @param now ms since 1970
+ */
+export function stapleError(staple: StapledResponse | null, certificate: Uint8Array, now: number): string | null {
+  const told = staple === null ? null : describeStaple(staple);
+  // A responder without an answer is as good as none.
+  if (told === null || told.status === 'unavailable') return demandsStaple(certificate) ? 'OCSP_VERIFY_NEEDED' : null;
+  if (told.status === 'revoked') return 'CERT_REVOKED';
+  const outOfDate = told.nextUpdate !== null && Date.parse(told.nextUpdate) < now;
+  return told.status === 'unreadable' || outOfDate ? 'OCSP_VERIFY_FAILED' : null;
+}
+
+/** 1.3.6.1.5.5.7.1.24, the extension of RFC 7633 for what a server's TLS must have, and its number for a stapled status. */
+const TLS_FEATURE = Buffer.from('2b06010505070118', 'hex');
+const STATUS_REQUEST = 5;
+const EXTENSIONS = 0xa3;
+const OBJECT_IDENTIFIER = 0x06;
+
+/** Whether a server with this certificate has to staple a status. One that cannot be read does. */
+function demandsStaple(certificate: Uint8Array): boolean {
+  // Few certificates have the extension: the others spare us the library for BER.
+  if (!asBuffer(certificate).includes(TLS_FEATURE)) return false;
+  try {
+    return featuresOf(certificate).includes(STATUS_REQUEST);
+  } catch (error) {
+    if (error instanceof BerError) return true;
+    throw error;
+  }
+}
+
+/*
+ * Certificate ::= SEQUENCE { TBSCertificate, ... }
+ * TBSCertificate ::= SEQUENCE { ..., [3] SEQUENCE OF SEQUENCE { OID, critical BOOLEAN DEFAULT FALSE, OCTET STRING } }
+ * Features ::= SEQUENCE OF INTEGER
+ */
+function featuresOf(certificate: Uint8Array): number[] {
+  const what = 'the certificate';
+  const [signed] = itemsOf(decode(certificate, what), SEQUENCE, 1, what);
+  const [list] = signed?.items.find(({ tag }) => tag === EXTENSIONS)?.items ?? [];
+  const extension = list?.items.find(
+    ({ items: [id] }) => id?.tag === OBJECT_IDENTIFIER && id.bytes.equals(TLS_FEATURE),
+  );
+  const value = extension?.items.at(-1);
+  if (value === undefined) return [];
+  return itemsOf(decode(value.bytes, what), SEQUENCE, 0, what).map((feature) => integerOf(feature, INTEGER, what));
 }
 
 /** `20261121093000Z` */

@@ -79,10 +79,15 @@ export interface OddCertificate {
   readonly mustStaple?: boolean;
 }
 
-/** An identity, with what says that the root has not revoked it. */
+/** What a server may staple. `stale`: good, until yesterday. `early`: good, from tomorrow on. */
+export const stapleKinds = ['good', 'revoked', 'unknown', 'stale', 'early'] as const;
+
+export type StapleKind = (typeof stapleKinds)[number];
+
+/** An identity, and what the root says of it. */
 export interface OddIdentity extends Identity {
-  /** An OCSP response that says 'good', DER. */
-  readonly staple: Uint8Array;
+  /** OCSP responses, DER. */
+  readonly staples: Readonly<Record<StapleKind, Uint8Array>>;
 }
 
 interface Made {
@@ -282,7 +287,11 @@ async function build(): Promise<Made> {
       ...odd,
       ...(algorithm === 'rsa' ? { algorithm: rsa } : {}),
     });
-    return { ...identity, staple: await goodStatus(new x509.X509Certificate(root.pem), root.keys, number) };
+    const issuer = new x509.X509Certificate(root.pem);
+    const responses = await Promise.all(
+      stapleKinds.map(async (kind) => [kind, await ocspResponse(issuer, root.keys, number, kind)] as const),
+    );
+    return { ...identity, staples: Object.fromEntries(responses) as Record<StapleKind, Uint8Array> };
   };
   return { pki, issue };
 }
@@ -291,11 +300,12 @@ async function build(): Promise<Made> {
 const TLS_FEATURE = '1.3.6.1.5.5.7.1.24';
 const STATUS_REQUEST = Uint8Array.of(0x30, 0x03, 0x02, 0x01, 0x05);
 
-/** An OCSP response (RFC 6960 §4.2.1), signed by the issuer, that says 'good' of the certificate with a serial number. */
-async function goodStatus(
+/** An OCSP response (RFC 6960 §4.2.1), signed by the issuer, about the certificate with a serial number. */
+async function ocspResponse(
   issuer: X509.X509Certificate,
   keys: webcrypto.CryptoKeyPair,
   number: string,
+  kind: StapleKind,
 ): Promise<Uint8Array> {
   const oid = (hex: string) => primitive(0x06, Buffer.from(hex, 'hex'));
   const time = (at: number) => primitive(0x18, `${new Date(at).toISOString().replace(/[-:T]|\.\d+/g, '')}`);
@@ -313,21 +323,11 @@ async function goodStatus(
     keyHash,
     primitive(INTEGER, Buffer.from(number, 'hex')),
   );
-  const data = constructed(
-    SEQUENCE,
-    constructed(0xa2, keyHash),
-    time(now - hour),
-    constructed(
-      SEQUENCE,
-      constructed(
-        SEQUENCE,
-        certificate,
-        primitive(0x80, ''),
-        time(now - hour),
-        constructed(0xa0, time(now + 23 * hour)),
-      ),
-    ),
-  );
+  const { from, to } = kind === 'stale' ? past : kind === 'early' ? future : today;
+  const status =
+    kind === 'revoked' ? constructed(0xa1, time(from - hour)) : primitive(kind === 'unknown' ? 0x82 : 0x80, '');
+  const single = constructed(SEQUENCE, certificate, status, time(from), constructed(0xa0, time(to)));
+  const data = constructed(SEQUENCE, constructed(0xa2, keyHash), time(from), constructed(SEQUENCE, single));
   const signed = await webcrypto.subtle.sign(ecdsa, keys.privateKey, encode(data) as webcrypto.BufferSource);
   const half = signed.byteLength / 2;
   const part = (at: number) => {
