@@ -16,6 +16,7 @@ import {
 } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
+import { DIVERGENCES } from '../support/divergences.ts';
 import { cleanUpAfterAll, runProcess, tempDir } from '../support/peer.ts';
 import { makePki, writePki } from '../support/pki.ts';
 import { startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
@@ -122,6 +123,31 @@ behaviour(
     }
   },
 );
+
+for (const [priorities, known] of [
+  [['NORMAL', 'SECURE128', 'PFS', 'NORMAL:%COMPAT'], [DIVERGENCES.oldVersions]],
+  [['LEGACY', 'NORMAL:+VERS-TLS1.0'], []],
+] as const) {
+  for (const priority of priorities) {
+    behaviour(
+      {
+        ids: ['TLS-PRIORITY'],
+        title: `${priority} and a server that has TLS 1.0 or 1.1 alone`,
+        options,
+        diverges: known,
+      },
+      async (bench) => {
+        for (const version of ['TLSv1', 'TLSv1.1'] as const) {
+          const old = { minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' };
+          const peer = await startPeer({ tls: { ...old, identity: pki.goodRsa }, steps: [{ expectEnd: 'any' }] });
+          const sock = await connect(bench, peer.port, priority);
+          expect(bench.status.value, await explain(bench)).toBe(0);
+          await bench.x(TCPOP_CLOSE, bench.status, '', sock, TCPXFLG_TLS);
+        }
+      },
+    );
+  }
+}
 
 behaviour(
   { ids: ['TLS-KEYLOG'], title: 'SSLKEYLOGFILE receives the secrets of both versions', options },

@@ -2,8 +2,8 @@ import { createJob, F, S, UsageError } from 'tcpx';
 import { TCPOP_CLOSE, TCPOP_CONNECT, TCPOP_ERRMSG, TCPOP_READ, TCPXFLG_BLOCK, TCPXFLG_TLS } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors, LIMIT } from '../support/conformance.ts';
-import { DIVERGENCES } from '../support/divergences.ts';
-import { type Identity, type IdentityName, makeOddServer, makePki } from '../support/pki.ts';
+import { DIVERGENCES, type Divergence } from '../support/divergences.ts';
+import { type Identity, type IdentityName, makeOddServer, makePki, type OddCertificate } from '../support/pki.ts';
 import { type PeerScript, startPeer, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 
 const pki = await makePki();
@@ -150,6 +150,31 @@ behaviour(
     expect((await second.finished()).connections[0]?.secure?.servername).toBe('other.example');
   },
 );
+
+/** Certificates that are for something else -> STATUS of CONNECT. */
+const USAGES: readonly [string, OddCertificate, number, Divergence?][] = [
+  ['for servers and for clients', { purposes: ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'] }, 0],
+  ['for clients', { purposes: ['1.3.6.1.5.5.7.3.2'] }, -348],
+  ['for any purpose', { purposes: ['2.5.29.37.0'] }, 0, DIVERGENCES.serverPurpose],
+  ['of a CA that signs certificates', { isCa: true, keyUsage: ['keyCertSign'] }, -48, DIVERGENCES.serverPurpose],
+  ['of a CA that signs anything', { isCa: true, keyUsage: ['keyCertSign', 'digitalSignature'] }, 0],
+  ['that may not sign', { algorithm: 'rsa', keyUsage: ['keyEncipherment'] }, -48, DIVERGENCES.keyUsage],
+];
+for (const [what, odd, wanted, known] of USAGES) {
+  behaviour(
+    {
+      ids: ['TLS-VERIFY'],
+      title: `a certificate ${what}`,
+      options,
+      ...(known === undefined ? {} : { diverges: [known] }),
+    },
+    async (bench) => {
+      const { staples: _, ...identity } = await makeOddServer(odd);
+      await visit(bench, 'good', 'localhost', { tls: { identity, minVersion: 'TLSv1.3' } });
+      expect(bench.status.value, await explain(bench)).toBe(wanted);
+    },
+  );
+}
 
 const [leafOfChained = ''] = pki.chained.cert.split(/(?<=-----END CERTIFICATE-----\n)/);
 

@@ -44,6 +44,29 @@ export const DIVERGENCES = {
       'node:tls tells OpenSSL that every ticket it could open is still good, and has no option for another answer',
     proof: 'ticket-renewal.mjs',
   },
+  keyUsage: {
+    engine: 'node',
+    what: 'a server whose certificate does not let its key sign, or encipher a key, is accepted; gnutls refuses it with -48',
+    reason: 'OpenSSL looks at the key usage for its purpose as a whole, and not for the key exchange that is made',
+    proof: 'key-usage.mjs',
+  },
+  serverPurpose: {
+    engine: 'node',
+    what:
+      "as a server's certificate, one for any purpose (anyExtendedKeyUsage alone) is refused with -348, which gnutls accepts, " +
+      "and a CA's that may sign certificates alone with -348 instead of -48",
+    reason: 'OpenSSL decides what a server has to be for, and node:tls has no option that tells it another purpose',
+    proof: 'server-purpose.mjs',
+  },
+  oldVersions: {
+    engine: 'node',
+    what:
+      'NORMAL, SECURE128 and PFS do not reach a server that has nothing newer than TLS 1.1: CONNECT is -12 or -8. With LEGACY or ' +
+      '`+VERS-TLS1.0` both engines do',
+    reason:
+      'OpenSSL speaks those versions at security level 0 only, where it takes weak keys from every server; a keyword does not ask for that',
+    proof: 'old-versions.mjs',
+  },
 } as const satisfies Record<string, Divergence>;
 
 /** What differs without a script that could prove it: by the release of a library, or by its own choice. A line each, Markdown. */
@@ -52,4 +75,11 @@ export const REMARKS: readonly string[] = [
     'newer, which have the option `allowPartialTrustChain`. With an older one the STATUS is -348, as chains then end at a root alone.',
   'The zone of an IPv6 address by number: Node tells the numbers of interfaces with a link-local address only, so `node` refuses that of ' +
     'any other (`::1%1`) with -19. By name both engines know every interface that is up.',
+  'The priority string `@SYSTEM`: `gnutls` looks it up in the configuration of the system, and is -50 where there is none; `node` takes it ' +
+    'for `NORMAL`.',
+  'A priority string that removes X.509 (`NORMAL:-CTYPE-X509`): `gnutls` goes on with it, as the type that holds where none is agreed on; ' +
+    '`node` says that nothing is left, -326.',
+  'WRITE to a connection that the peer has closed: the system takes the first bytes on either engine, and `gnutls` learns with the next ' +
+    'WRITE that they were in vain (-32; -53 or -54 on TLS). `node` may report more bytes as sent before the event loop tells it.',
+  'READ without a count on TLS: `gnutls` gives what is left of one record, `node` as much as has come and fits.',
 ];
