@@ -3,6 +3,7 @@ import { Deadline } from '../core/deadline.ts';
 import type { Op } from '../core/op.ts';
 import type { Address } from '../net/endpoint.ts';
 import type { Caller } from '../tcpx/index.ts';
+import { GNUTLS_E } from '../tls/gnutls-errors.ts';
 import { VERIFY_REASONS } from '../tls/verify.ts';
 import { type Attempt, type AttemptSettings, attemptOp } from './attempt.ts';
 import { ChannelError } from './channel.ts';
@@ -110,20 +111,25 @@ function attemptSettings({ target, timeout, ...settings }: CheckSettings): Attem
 /** Failures before anything was understood, each of which the other mode may explain. */
 const UNCLEAR: Readonly<Record<Mode, ReadonlySet<Outcome>>> = {
   upgrade: new Set(['timeout', 'closed', 'malformed']),
-  direct: new Set(['timeout', 'closed', 'handshake']),
+  direct: new Set(['timeout', 'closed']),
 };
+/** A handshake that a broken connection ended; any other that fails was with somebody who speaks TLS. */
+const BROKEN: ReadonlySet<number> = new Set([GNUTLS_E.PULL_ERROR, GNUTLS_E.PUSH_ERROR]);
 
 function mayBeWrongMode(mode: Mode, { result, heard }: Attempt): boolean {
-  const { outcome, timings } = result;
+  const { outcome, status, timings } = result;
   // A server that has answered the opening, or the trigger, speaks the protocol: it fails for reasons of its own.
   const early = !heard || (mode === 'upgrade' && timings.request === null);
-  return early && UNCLEAR[mode].has(outcome);
+  const broken = mode === 'direct' && outcome === 'handshake' && BROKEN.has(status);
+  return early && (broken || UNCLEAR[mode].has(outcome));
 }
 
 /** The same port, the other way. A protocol that knows only one is tried with plain TLS. */
 function otherModeOf(target: Target): Target {
   if (target.mode === 'direct') {
-    return target.dialect.scheme === null ? target : targetOf(target.url, { mode: 'upgrade' });
+    // A query that asks for TLS at once would win over the mode.
+    const url = target.url.replace(/\?.*$/s, '');
+    return target.dialect.scheme === null ? target : targetOf(url, { mode: 'upgrade' });
   }
   const direct = targetOf(target.url, { mode: 'direct' });
   return direct.dialect.directScheme === null && direct.url === target.url
@@ -135,7 +141,10 @@ function hostText({ host }: Target): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** Whether the other mode is understood, whatever comes of it: a certificate that does not verify is TLS too. */
+/**
+ * Whether the other mode is understood, whatever comes of it: a certificate that does not verify is TLS too. A protocol in
+ * which servers say nothing of their own accord is asked for TLS, because only an answer shows that somebody speaks it.
+ */
 function* answersOp(settings: CheckSettings): Op<boolean> {
   const { target, timeout, caller } = settings;
   const { mode, parties } = target;
@@ -143,17 +152,23 @@ function* answersOp(settings: CheckSettings): Op<boolean> {
   const dialect = mode === 'direct' ? TLS : target.dialect;
   const attempt = yield* attemptOp(
     { kind: 'target', target, caller },
-    { ...attemptSettings(settings), policy: 'never', observer: null, dialect, parties, until: Deadline.after(timeout) },
+    {
+      ...attemptSettings(settings),
+      policy: 'prefer',
+      renew: false,
+      observer: null,
+      dialect,
+      parties,
+      until: Deadline.after(timeout),
+    },
   );
   if (attempt.channel !== null) yield* attempt.channel.closeOp();
-  const { outcome, status } = attempt.result;
+  const { outcome, status, reply } = attempt.result;
+  // Whoever sends an alert speaks TLS.
   return mode === 'upgrade'
-    ? outcome === 'clear'
-    : outcome === 'direct' || outcome === 'unverified' || status === ALERT;
+    ? attempt.heard && (outcome === 'clear' || reply !== null)
+    : outcome === 'direct' || outcome === 'unverified' || status === GNUTLS_E.FATAL_ALERT_RECEIVED;
 }
-
-/** GNUTLS_E_FATAL_ALERT_RECEIVED: whoever sends an alert speaks TLS. */
-const ALERT = -12;
 
 function* testedOp(
   settings: CheckSettings,

@@ -136,6 +136,62 @@ describe.each(ENGINES)('tcpx starttls on %s', (engine) => {
     );
   });
 
+  const ALERT = Buffer.from('15030300020228', 'hex');
+  const TLS_PORTS = [
+    ['says nothing', [{ neverRead: true }], 'timeout', 16],
+    ['closes at once', [], 'failed', 18],
+    ['closes behind the ClientHello', [{ expect: 5 }, { close: 'fin' }], 'failed', 18],
+    ['resets behind the ClientHello', [{ expect: 5 }, { close: 'rst' }], 'failed', 18],
+    ['answers with an alert', [{ expect: 5 }, { send: ALERT }, { close: 'fin' }], 'failed', 18],
+  ] as const;
+  const DIRECT = ['https://localhost:PORT', 'ipps://localhost:PORT', 'postgres://localhost:PORT?sslnegotiation=direct'];
+  it.each(
+    TLS_PORTS.flatMap(([what, steps, verdict, exit]) =>
+      [...DIRECT, 'ircs://localhost:PORT'].map((target) => [target, what, steps, verdict, exit] as const),
+    ),
+  )('--check of %s blames no mode when the port %s', async (target, _what, steps, verdict, exit) => {
+    const { port } = await startPeer({ count: 2, steps: [...steps] });
+    const url = target.replace('PORT', String(port));
+    const { code, stdout, stderr } = await run(['--check', '--timeout', '400', url]);
+    expect(stdout).toMatch(new RegExp(`^${verdict}: .*\n$`));
+    expect(stdout).not.toContain('plaintext');
+    expect({ code, stderr }).toEqual({ code: exit, stderr: '' });
+  });
+
+  it('--check blames no mode when the versions of TLS have nothing in common', async () => {
+    const refusing = { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' } as const;
+    // As web servers do on their port for TLS.
+    const answer = 'HTTP/1.1 400 The plain HTTP request was sent to HTTPS port\r\nContent-Length: 0\r\n\r\n';
+    const { port } = await startPeer({
+      connections: [[{ startTls: refusing }], [{ expectUntil: '\r\n\r\n' }, { send: answer }]],
+    });
+    const { code, stdout } = await run(['--check', `https://localhost:${port}`]);
+    expect(stdout).toMatch(/^failed: /);
+    expect(code).toBe(18);
+  });
+
+  const PLAIN_PORTS = [
+    [DIRECT[0], '\r\n\r\n', 'HTTP/1.1 501 no\r\nContent-Length: 0\r\n\r\n'],
+    [DIRECT[1], '\r\n\r\n', 'HTTP/1.1 501 no\r\nContent-Length: 0\r\n\r\n'],
+    [DIRECT[2], '\x04\xd2\x16\x2f', 'N'],
+    [
+      'ircs://localhost:PORT',
+      'CAP LS 302\r\n',
+      ':irc.example 421 * CAP :unknown\r\n:irc.example 421 * STARTTLS :unknown\r\n',
+    ],
+  ] as const;
+  it.each(PLAIN_PORTS)('--check of %s finds the port that answers in clear', async (target = '', question, answer) => {
+    const { port } = await startPeer({
+      connections: [
+        [{ expect: 5 }, { close: 'fin' }],
+        [{ expectUntil: question }, { send: answer }, { expectEnd: 'any' }],
+      ],
+    });
+    const { code, stdout } = await run(['--check', target.replace('PORT', String(port))]);
+    expect(stdout).toMatch(/^wrong-mode: .* this port speaks plaintext, use STARTTLS/);
+    expect(code).toBe(15);
+  });
+
   it('--check says which certificate it did not accept', async () => {
     const identities = await makePki();
     for (const [name, why] of [
