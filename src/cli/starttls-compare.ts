@@ -57,9 +57,13 @@ const FIELDS: readonly (readonly [name: string, of: (report: CheckReport) => str
   ['OCSP', ({ result }) => (result.tls === null ? '' : (result.ocsp?.status ?? 'nothing stapled'))],
   ['status', ({ result }) => (result.status === 0 ? '' : String(result.status))],
   ['after TLS', ({ result }) => result.postTlsCapabilities?.join(', ') ?? ''],
-  ['dropped', ({ result }) => (result.discardedBytes === 0 ? '' : `${result.discardedBytes} bytes`)],
+  ['dropped', ({ result }) => discardedText(result.discardedBytes)],
   ['injected', ({ injection }) => (injection === null ? '' : injectionText(injection))],
 ];
+
+function discardedText(bytes: number | null): string {
+  return bytes === 0 ? '' : bytes === null ? 'uncounted bytes' : `${bytes} bytes`;
+}
 
 export interface Compared {
   readonly name: string;

@@ -52,7 +52,8 @@ export function factRows(result: Negotiation): FactRow[] {
   if (clear !== null) rows.push(['in clear', clear]);
   rows.push(...capabilityRows(result));
   if (result.stateReset.length > 0) rows.push(['forgotten', result.stateReset.join(', ')]);
-  if (result.discardedBytes > 0) {
+  // What could not be counted has ended the connection, and is its reason.
+  if (result.discardedBytes !== null && result.discardedBytes > 0) {
     rows.push(['dropped', `${result.discardedBytes} bytes of plaintext, ${result.discardedSample}`]);
   }
   const trips = roundTrips === 1 ? '1 round trip' : `${roundTrips} round trips`;

@@ -87,7 +87,8 @@ export class ServeReport {
         return ['asks for TLS'];
       case 'injected': {
         const { bytes, sample, dropped } = event;
-        return [`injected: ${counted(bytes, 'byte')} of plaintext (${sample}), ${dropped ? 'dropped' : 'refused'}`];
+        const what = bytes === null ? 'plaintext' : `${counted(bytes, 'byte')} of plaintext (${sample})`;
+        return [`injected: ${what}, ${dropped ? 'dropped' : 'refused'}`];
       }
       case 'tls':
         return [`<TLS> ${tlsLine(event.tls)}`];

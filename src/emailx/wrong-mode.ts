@@ -14,8 +14,6 @@ import type { ServerAddress } from './server-address.ts';
 /** What a port speaks first, as far as it showed. */
 export type PortSpeech = 'tls' | 'clear';
 
-/** GNUTLS_E_UNEXPECTED_PACKET_LENGTH and GNUTLS_E_UNEXPECTED_PACKET: an answer that is no TLS record. */
-const NO_RECORD: ReadonlySet<number> = new Set([-9, -15]);
 /** GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR and GNUTLS_E_FATAL_ALERT_RECEIVED: an answer that only TLS has. */
 const TLS_ANSWERS: ReadonlySet<number> = new Set([-348, -12]);
 
@@ -30,7 +28,7 @@ const LEAST_PATIENCE = 1_000;
 /** What the port seems to speak, where an error shows that it is not what was tried; else null. */
 export function portSpeech(error: unknown): PortSpeech | null {
   if (error instanceof EmailxError && error.refusal === 'tlsExpected') return 'tls';
-  return error instanceof ChannelError && error.origin === 'tls' && NO_RECORD.has(error.status) ? 'clear' : null;
+  return error instanceof ChannelError && error.metPlaintext ? 'clear' : null;
 }
 
 /**

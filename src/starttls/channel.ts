@@ -53,6 +53,9 @@ export interface Stray {
 /** What failed: the system, the TLS library, or the order of calls. */
 export type Origin = 'errno' | 'tls' | 'tcpx';
 
+/** GNUTLS_E_UNEXPECTED_PACKET_LENGTH and GNUTLS_E_UNEXPECTED_PACKET: an answer that is no TLS record. */
+const NO_RECORD: ReadonlySet<number> = new Set([-9, -15]);
+
 /** A transfer or an upgrade failed. `status` is what TCPX reports for it. */
 export class ChannelError extends TcpxError {
   readonly code = 'TCPX_CHANNEL';
@@ -74,5 +77,10 @@ export class ChannelError extends TcpxError {
     this.origin = origin;
     this.stray = stray;
     this.refusedPeer = refusedPeer;
+  }
+
+  /** Whether the TLS library met plaintext of the peer. It does not tell how much, nor what. */
+  get metPlaintext(): boolean {
+    return this.origin === 'tls' && NO_RECORD.has(this.status);
   }
 }

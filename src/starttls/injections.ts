@@ -2,16 +2,20 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Role, Stray } from './channel.ts';
 
-/** What to do with plaintext that waits where TLS should start. Either way none of it reaches the encrypted session. */
+/**
+ * What to do with plaintext that waits where TLS should start. Either way none of it reaches the encrypted session. What
+ * comes once the handshake has begun is refused under both.
+ */
 export type InjectionPolicy = 'reject' | 'drop';
 
 /** What was injected, for whoever watches: it is published when it is refused and when it is dropped. */
 export interface Injection {
   /** Who sent it. */
   readonly from: Role;
-  readonly count: number;
-  /** The first of the bytes, in hexadecimal. */
-  readonly sample: string;
+  /** Null when it came once the handshake had begun: the TLS library has taken it, and does not tell how much. */
+  readonly count: number | null;
+  /** The first of the bytes, in hexadecimal; null with `count`. */
+  readonly sample: string | null;
   readonly policy: InjectionPolicy;
 }
 
@@ -20,8 +24,10 @@ export const INJECTION_CHANNEL = 'tcpx:injection';
 
 const injections = channel(INJECTION_CHANNEL);
 
-export function publishInjection({ count, head }: Stray, from: Role, policy: InjectionPolicy): void {
+/** @param stray null for what nobody could count */
+export function publishInjection(stray: Stray | null, from: Role, policy: InjectionPolicy): void {
   if (!injections.hasSubscribers) return;
-  const injection: Injection = { from, count, sample: Buffer.from(head).toString('hex'), policy };
+  const sample = stray === null ? null : Buffer.from(stray.head).toString('hex');
+  const injection: Injection = { from, count: stray?.count ?? null, sample, policy };
   injections.publish(injection);
 }

@@ -33,6 +33,8 @@ interface Draft {
   renewed: readonly string[] | null;
   triggered: boolean;
   stray: Stray | null;
+  /** Plaintext was refused that nobody could count. */
+  uncounted: boolean;
   refusedPeer: RefusedPeer | null;
   timings: { -readonly [name in keyof Timings]: Timings[name] };
 }
@@ -74,7 +76,10 @@ export function* negotiateOp(
     }
     const failure = failureOf(error, wire);
     ending = failure;
-    if (error instanceof DialogueError) draft.stray = error.stray;
+    if (error instanceof DialogueError) {
+      draft.stray = error.stray;
+      draft.uncounted = error.fault === 'injected' && error.stray === null;
+    }
     if (error instanceof ChannelError) draft.refusedPeer = error.refusedPeer;
     if (failure.polite) yield* leaveOp(dialect, wire);
     yield* wire.channel.closeOp();
@@ -88,10 +93,11 @@ export function* negotiateOp(
 export function unconnected(
   dialect: Dialect,
   policy: UpgradePolicy,
-  { status, origin, message: reason, refusedPeer }: ChannelError,
+  error: ChannelError,
   connect: number,
 ): Negotiation {
-  const outcome = channelOutcome(status, origin);
+  const { status, origin, message: reason, refusedPeer } = error;
+  const outcome = channelOutcome(error);
   const ending = {
     outcome: outcome === 'closed' && origin !== 'tls' ? 'unreachable' : outcome,
     reason,
@@ -107,6 +113,7 @@ function newDraft(connect: number | null): Draft {
     renewed: null,
     triggered: false,
     stray: null,
+    uncounted: false,
     refusedPeer: null,
     timings: { connect, open: null, request: null, handshake: null, renew: null },
   };
@@ -119,7 +126,7 @@ function negotiation(
   { outcome, reason, status }: Ending,
   tls: TlsInfo | null,
 ): Negotiation {
-  const { opening, stray, refusedPeer } = draft;
+  const { opening, stray, uncounted, refusedPeer } = draft;
   const inside = outcome === 'direct';
   return {
     dialect: dialect.name,
@@ -132,7 +139,7 @@ function negotiation(
     postTlsCapabilities: inside ? (opening?.capabilities ?? null) : draft.renewed,
     trigger: draft.triggered ? dialect.client.trigger : null,
     reply: draft.reply,
-    discardedBytes: stray?.count ?? 0,
+    discardedBytes: uncounted ? null : (stray?.count ?? 0),
     discardedSample: Buffer.from(stray?.head ?? []).toString('hex'),
     stateReset: outcome === 'upgraded' ? forgotten(opening) : [],
     credentialsInClear: opening === null || inside ? null : dialect.client.credentialsInClear(opening),
@@ -232,8 +239,10 @@ function failureOf(error: unknown, wire: Wire): Failure {
     return { outcome: fault, reason, status: 0, polite: fault === 'refused' };
   }
   if (error instanceof ChannelError) {
-    const { status, origin, message: reason } = error;
-    return { outcome: channelOutcome(status, origin), reason, status, polite: false };
+    const { status, message: reason } = error;
+    const outcome = channelOutcome(error);
+    // Inside TLS there is no wrong mode any more: somebody has broken the session.
+    return { outcome: wire.encrypted && outcome === 'wrongMode' ? 'closed' : outcome, reason, status, polite: false };
   }
   throw error;
 }
@@ -245,15 +254,14 @@ const TLS_OUTCOMES: ReadonlyMap<number, ChannelOutcome> = new Map([
   [GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR, 'unverified'],
   [GNUTLS_E.CERTIFICATE_ERROR, 'unverified'],
   [GNUTLS_E.TIMEDOUT, 'timeout'],
-  [GNUTLS_E.UNEXPECTED_PACKET, 'wrongMode'],
-  [GNUTLS_E.UNEXPECTED_PACKET_LENGTH, 'wrongMode'],
   [GNUTLS_E.PREMATURE_TERMINATION, 'closed'],
 ]);
 /** EAGAIN, ETIMEDOUT: Linux and Windows numbers. */
 const TIMEOUTS: ReadonlySet<number> = new Set([-11, -110, -10035, -10060]);
 
-/** The outcome that a STATUS of TCPX stands for. */
-export function channelOutcome(status: number, origin: ChannelError['origin']): ChannelOutcome {
+/** The outcome that a channel's failure stands for, on a connection on which nothing was said before. */
+export function channelOutcome({ status, origin, metPlaintext }: ChannelError): ChannelOutcome {
+  if (metPlaintext) return 'wrongMode';
   if (origin === 'tls') return TLS_OUTCOMES.get(status) ?? 'handshake';
   return TIMEOUTS.has(status) ? 'timeout' : 'closed';
 }

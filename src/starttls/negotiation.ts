@@ -12,7 +12,7 @@ import type { Reply } from './dialect.ts';
  * - `refused` the server answered the trigger with no
  * - `notOffered` it did not announce the upgrade
  * - `strippedSuspected` the same, and what it did announce looks mutilated
- * - `injected` plaintext was waiting where only TLS may follow
+ * - `injected` plaintext came where only TLS may follow
  * - `preauth` it claims that the user is logged in already, which forbids the upgrade
  * - `unverified` the certificate does not verify
  * - `handshake` the handshake failed otherwise
@@ -66,8 +66,11 @@ export interface Negotiation {
   readonly postTlsCapabilities: readonly string[] | null;
   readonly trigger: string | null;
   readonly reply: Reply | null;
-  /** Plaintext that was refused or dropped, and a sample of it in hexadecimal. */
-  readonly discardedBytes: number;
+  /**
+   * Plaintext that was refused or dropped, and a sample of it in hexadecimal. Null when some came once the handshake had
+   * begun: the TLS library has taken it, and does not tell how much.
+   */
+  readonly discardedBytes: number | null;
   readonly discardedSample: string;
   /** What said in clear was forgotten when TLS began. */
   readonly stateReset: readonly string[];

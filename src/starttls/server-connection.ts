@@ -32,8 +32,9 @@ export class Connection {
   readonly #began: number;
   readonly #stop = new AbortController();
   #wire: Wire;
-  #triggered = false;
   #stray: Stray | null = null;
+  /** Plaintext was refused that nobody could count. */
+  #uncounted = false;
   #tls: TlsInfo | null = null;
   #commandsInClear = 0;
   #commandsInTls = 0;
@@ -78,7 +79,7 @@ export class Connection {
         commandsInClear: this.#commandsInClear,
         commandsInTls: this.#commandsInTls,
         loginInClear: this.#loginInClear,
-        discardedBytes: this.#stray?.count ?? 0,
+        discardedBytes: this.#uncounted ? null : (this.#stray?.count ?? 0),
         discardedSample: sample(this.#stray),
         duration: this.#until.clock() - this.#began,
       },
@@ -149,7 +150,6 @@ export class Connection {
         this.#notify({ kind: 'login', connection: this.number, encrypted: step.encrypted });
         break;
       case 'trigger':
-        this.#triggered = true;
         this.#notify({ kind: 'trigger', connection: this.number });
         break;
       case 'dropped':
@@ -165,9 +165,12 @@ export class Connection {
     this.#notify({ kind: 'tls', connection: this.number, tls });
   }
 
-  #injected(stray: Stray, dropped: boolean): void {
-    this.#stray = stray;
-    this.#notify({ kind: 'injected', connection: this.number, bytes: stray.count, sample: sample(stray), dropped });
+  /** @param stray null for what nobody could count */
+  #injected(stray: Stray | null, dropped: boolean): void {
+    if (stray === null) this.#uncounted = true;
+    else this.#stray = stray;
+    const bytes = stray?.count ?? null;
+    this.#notify({ kind: 'injected', connection: this.number, bytes, sample: sample(stray), dropped });
   }
 
   /** Resolves when the program's session has settled and its stream is closed. */
@@ -202,15 +205,14 @@ export class Connection {
   }
 
   #dialogueFailure({ fault, message, stray }: DialogueError): Ending {
-    if (stray !== null) this.#injected(stray, false);
+    if (fault === 'injected') this.#injected(stray, false);
     return { outcome: fault === 'refused' ? 'closed' : fault, reason: message, status: 0 };
   }
 
-  #channelFailure({ status, origin, message: reason, stray }: ChannelError): Ending {
+  #channelFailure(error: ChannelError): Ending {
+    const { status, message: reason, stray } = error;
     if (this.#tls !== null) return { outcome: 'closed', reason, status };
-    const outcome = stray === null ? channelOutcome(status, origin) : 'wrongMode';
-    // Behind the trigger plaintext is no wrong port: it came a little too late to be counted.
-    return { outcome: outcome === 'wrongMode' && this.#triggered ? 'injected' : outcome, reason, status };
+    return { outcome: stray === null ? channelOutcome(error) : 'wrongMode', reason, status };
   }
 }
 

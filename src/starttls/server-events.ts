@@ -50,8 +50,8 @@ export interface ConnectionEnd {
   readonly loginInClear: boolean;
   /** Those that the protocol's own service has answered. */
   readonly commandsInTls: number;
-  /** Plaintext that was refused or dropped, and a sample of it in hexadecimal. */
-  readonly discardedBytes: number;
+  /** Plaintext that was refused or dropped, and a sample of it in hexadecimal. Null when some of it could not be counted. */
+  readonly discardedBytes: number | null;
   readonly discardedSample: string;
   /** From the first byte to the last, in ms. */
   readonly duration: number;
@@ -69,8 +69,9 @@ export type ServerEvent =
   | {
       readonly kind: 'injected';
       readonly connection: number;
-      readonly bytes: number;
-      /** The first of them, in hexadecimal. */
+      /** Null when they came once the handshake had begun: the TLS library has taken them, and does not tell how many. */
+      readonly bytes: number | null;
+      /** The first of them, in hexadecimal; empty where nobody saw them. */
       readonly sample: string;
       readonly dropped: boolean;
     }

@@ -20,7 +20,7 @@ export type DialogueFault = 'timeout' | 'closed' | 'malformed' | 'injected' | 'r
 
 export class DialogueError extends ProtocolError {
   readonly fault: DialogueFault;
-  /** With `injected`: what was waiting. */
+  /** With `injected`: what was waiting; null when it came once the handshake had begun, where nobody can count it. */
   readonly stray: Stray | null;
 
   constructor(fault: DialogueFault, message: string, stray: Stray | null = null) {
@@ -320,7 +320,10 @@ export class Wire {
       this.awaitReply();
       return info;
     } catch (error) {
-      if (error instanceof ChannelError && error.stray !== null) throw injected(error.stray, this.#peer);
+      if (!(error instanceof ChannelError)) throw error;
+      if (error.stray !== null) throw injected(error.stray, this.#peer);
+      // Behind a dialogue this is no wrong port: it only came too late for anybody but the TLS library to see it.
+      if (error.metPlaintext && this.#head.length > 0) throw injected(null, this.#peer);
       throw error;
     }
   }
@@ -404,12 +407,12 @@ export class Wire {
 }
 
 /** The error of plaintext that is refused. */
-function injected(stray: Stray, peer: Role): DialogueError {
+function injected(stray: Stray | null, peer: Role): DialogueError {
   publishInjection(stray, peer, 'reject');
-  const bytes = stray.count === 1 ? '1 byte' : `${stray.count} bytes`;
+  const bytes = stray === null ? '' : stray.count === 1 ? '1 byte of ' : `${stray.count} bytes of `;
   return new DialogueError(
     'injected',
-    `the ${peer} sent ${bytes} of plaintext where only TLS may follow; nothing of it was used`,
+    `the ${peer} sent ${bytes}plaintext where only TLS may follow; nothing of it was used`,
     stray,
   );
 }

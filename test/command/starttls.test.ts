@@ -9,7 +9,7 @@ import { main } from '../support/command.ts';
 import { type DialectServerOptions, startDialectServer, stopDialectServers } from '../support/dialect-server.ts';
 import { cleanUpAfterAll, freePort, runProcess, tempDir } from '../support/peer.ts';
 import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
-import { startPeer, stopPeers } from '../support/scripted-peer.ts';
+import { type Step, startPeer, stopPeers } from '../support/scripted-peer.ts';
 import { startVulnerableServer } from '../support/vulnerable-server.ts';
 
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
@@ -190,6 +190,33 @@ describe.each(ENGINES)('tcpx starttls on %s', (engine) => {
     const { code, stdout } = await run(['--check', target.replace('PORT', String(port))]);
     expect(stdout).toMatch(/^wrong-mode: .* this port speaks plaintext, use STARTTLS/);
     expect(code).toBe(15);
+  });
+
+  const GRANTED: Readonly<Record<string, readonly Step[]>> = {
+    smtp: [
+      { send: '220 mx\r\n' },
+      { expectUntil: '\r\n' },
+      { send: '250-mx\r\n250 STARTTLS\r\n' },
+      { expect: 'STARTTLS\r\n' },
+      { send: '220 go\r\n' },
+    ],
+    imap: [
+      { send: '* OK [CAPABILITY IMAP4rev1 STARTTLS] imap\r\n' },
+      { expectUntil: 'STARTTLS\r\n' },
+      { send: 'a2 OK go\r\n' },
+    ],
+    postgres: [{ expect: 8 }, { send: 'S' }],
+  };
+  it.each(
+    Object.keys(GRANTED).flatMap((name) => [
+      [name, 'reject'],
+      [name, 'drop'],
+    ]),
+  )('--check says injected of %s when plaintext comes later than the go-ahead, --injected %s', async (name, policy) => {
+    const { port } = await startPeer({ steps: [...(GRANTED[name] ?? []), { expect: 5 }, { send: '250-evil\r\n' }] });
+    const { code, stdout } = await run(['--check', '--injected', policy, `${name}://localhost:${port}`]);
+    expect(stdout).toMatch(new RegExp(`^injected: ${name}://localhost:${port} the server sent plaintext `));
+    expect(code).toBe(21);
   });
 
   it('--check says which certificate it did not accept', async () => {

@@ -187,6 +187,20 @@ behaviour(
   },
 );
 
+behaviour(
+  { ids: ['MAIL-WRONG-MODE'], title: 'plaintext behind the go-ahead is an injection, however late', options },
+  async (bench) => {
+    const late: Step[] = [{ expect: 'STARTTLS\r\n' }, { send: '220 go\r\n' }, { expect: 5 }, { send: '250-evil\r\n' }];
+    const peer = await startPeer({ steps: [...opening('STARTTLS'), ...late], count: 2 });
+    const server = `localhost:${peer.port}`;
+    const error = await failure(bench, { server, tls: 'require' });
+    expect(error).toMatchObject({ status: -74, portSpeaks: null, delivery: 'impossible' });
+    expect(error.message).toContain('the server sent plaintext where only TLS may follow');
+    const { status } = await mail(bench, { server, opflags: 2048 });
+    expect(status).toBe(-74);
+  },
+);
+
 /** Every place where a call may be waiting, and what is then known of the message. */
 const STAGES: readonly (readonly [string, readonly Step[], Partial<MailOptions>, 'impossible' | 'unknown'])[] = [
   ['the greeting', [], {}, 'impossible'],

@@ -1,4 +1,5 @@
 // The library `tcpx/starttls` against a scripted SMTP server: every engine, synchronous and awaitable, and a Node stream.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { connect } from 'node:net';
 import { createJob, type EngineName, engineReports, F, type Job, S, X } from 'tcpx';
 import {
@@ -13,6 +14,7 @@ import {
 import {
   CancelledError,
   type Exchange,
+  INJECTION_CHANNEL,
   type Negotiation,
   NegotiationError,
   type StarttlsStream,
@@ -239,6 +241,35 @@ describe.each(WAYS.filter(({ engine }) => available.has(engine)))('tcpx/starttls
     expect(message).toContain(`${injected.length} bytes of plaintext`);
   });
 
+  it.each(['reject', 'drop'] as const)(
+    'refuses what comes once the handshake has begun, which nobody can count, under the policy %s',
+    async (injected) => {
+      const seen: unknown[] = [];
+      const note = (message: unknown) => seen.push(message);
+      subscribe(INJECTION_CHANNEL, note);
+      try {
+        const late: readonly Step[] = [
+          { send: '220 go\r\n' },
+          { expect: 5 },
+          { send: '250-evil\r\n250 AUTH PLAIN\r\n' },
+        ];
+        const { result, message } = await failure(way, { steps: [...ASKED, ...late] }, { injected });
+        expect(result).toMatchObject({
+          outcome: 'injected',
+          reply: { code: '220' },
+          discardedBytes: null,
+          discardedSample: '',
+          tls: null,
+          chain: [],
+        });
+        expect(message).toContain('the server sent plaintext where only TLS may follow');
+      } finally {
+        unsubscribe(INJECTION_CHANNEL, note);
+      }
+      expect(seen).toEqual([{ from: 'server', count: null, sample: null, policy: 'reject' }]);
+    },
+  );
+
   it('drops it where it is told to, and none of it is read inside TLS', async () => {
     const peer = await startPeer({
       steps: [...ASKED, { send: '220 go\r\n250-injected\r\n250 A' }, { startTls: {} }, ...RENEWED, ...NOOP],
@@ -352,6 +383,15 @@ describe.each(WAYS.filter(({ engine }) => available.has(engine)))('tcpx/starttls
       { protocol: 'submissions' },
     );
     expect(result).toMatchObject({ outcome: 'wrongMode' });
+  });
+
+  it('tells plaintext in the middle of a session from a port in clear', async () => {
+    const { result } = await failure(
+      way,
+      { tls: {}, steps: [{ sendRaw: '220 mx.example ESMTP\r\n' }] },
+      { protocol: 'submissions' },
+    );
+    expect(result).toMatchObject({ outcome: 'closed', status: -15, discardedBytes: 0 });
   });
 
   it('is closed when the observer throws', async () => {
