@@ -58,8 +58,12 @@ export class StreamChannel implements StreamingChannel {
   }
 
   *helloOp(until: Deadline): Op<boolean | 'timeout'> {
-    while (this.#endpoint.probe() === 'idle') {
-      if ((yield* waitOp(this.#endpoint, READABLE, until)) === 'timeout') return 'timeout';
+    try {
+      while (this.#endpoint.probe() === 'idle') {
+        if ((yield* waitOp(this.#endpoint, READABLE, until)) === 'timeout') return 'timeout';
+      }
+    } catch (error) {
+      throw channelError(error);
     }
     if (this.tls !== null) return false;
     const { count, head } = this.#plain.stray('client');

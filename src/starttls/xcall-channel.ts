@@ -110,7 +110,7 @@ export class XcallChannel implements StreamingChannel {
     if (most > this.#received.size) this.#received = X(most);
     const into = most < RECEIVE_SIZE ? X(most) : this.#received;
     // READ would wait on a blocking socket: CHECK looks first.
-    if (until === NOW && (yield* this.#callOp(TCPOP_CHECK, this.#none, until)).status === 0) return 'timeout';
+    if (until === NOW && (yield* this.#checkOp(0)) === 0) return 'timeout';
     const { status, ...read } = yield* this.#callOp(TCPOP_READ, into, until);
     if (status >= 0) return status === 0 ? NO_BYTES : into.bytes.subarray(0, status);
     if (isWouldBlock({ status, ...read })) return 'timeout';
@@ -118,17 +118,7 @@ export class XcallChannel implements StreamingChannel {
   }
 
   *helloOp(until: Deadline): Op<boolean | 'timeout'> {
-    const limit = until.at === Number.POSITIVE_INFINITY ? LONGEST_TIMER : timer(until);
-    const { caller } = this;
-    const { status } = yield* caller.xcallOp(
-      'TCPX',
-      TCPOP_CHECK,
-      this.#status,
-      this.#none,
-      this.#sockport,
-      this.#tlsBit,
-      limit,
-    );
+    const status = yield* this.#checkOp(until.at === Number.POSITIVE_INFINITY ? LONGEST_TIMER : timer(until));
     if (status === 0) return 'timeout';
     return status > 0 && this.facts?.hello === true;
   }
@@ -161,6 +151,16 @@ export class XcallChannel implements StreamingChannel {
   *closeOp(): Op<void> {
     if (this.socket < 0) return;
     yield* this.caller.xcallOp('TCPX', TCPOP_CLOSE, this.#status, this.#none, this.#sockport, this.#tlsBit);
+  }
+
+  /** Whether there is something to READ, be it the end. @throws ChannelError */
+  *#checkOp(limit: number): Op<number> {
+    const { caller } = this;
+    const args = [this.#status, this.#none, this.#sockport, this.#tlsBit, limit] as const;
+    const result = yield* caller.xcallOp('TCPX', TCPOP_CHECK, ...args);
+    // An end leaves the socket to READ; a failure has closed it, and another call would not find it.
+    if (result.status < 0 && this.socket < 0) throw channelError(result);
+    return result.status;
   }
 
   #callOp(opcode: number, buffer: Variable, until: Deadline): Op<CallResult> {

@@ -302,6 +302,15 @@ describe.each(WAYS.filter(({ engine }) => available.has(engine)))('tcpx/starttls
     expect(message).toContain(result.reason);
   });
 
+  it('ends on a reset behind the go-ahead, and says so', async () => {
+    const { result, message } = await failure(way, { steps: [...ASKED, { send: '220 go\r\n' }, { close: 'rst' }] });
+    expect(result).toMatchObject({ reply: { code: '220' }, tls: null });
+    // In clear it is errno's, in the handshake GnuTLS's. TLS on a stream is only told of an end.
+    const onStream = way.name === 'a Node stream';
+    expect(onStream ? [-104, -54, -110] : [-104, -54]).toContain(result.status);
+    expect(message).toMatch(onStream ? /./ : /reset by (?:the )?peer/i);
+  });
+
   it('ends on silence, at its deadline', async () => {
     const { result } = await failure(way, { steps: [{ neverRead: true }] }, { deadline: 300 });
     expect(result).toMatchObject({ outcome: 'timeout' });

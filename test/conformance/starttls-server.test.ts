@@ -253,6 +253,15 @@ describe.each(ENGINES)('serveStarttls on %s', (engine: EngineName) => {
     socket.destroy();
   });
 
+  it.each(['smtp', 'postgres'])('tells of a client of %s that resets while it is waited for', async (protocol) => {
+    const { server, events, ends } = await on({ protocol });
+    const socket = connect(server.port, '127.0.0.1');
+    await expect.poll(() => events.some(({ kind }) => kind === 'connected')).toBe(true);
+    socket.resetAndDestroy();
+    const [end] = await ends();
+    expect(end).toMatchObject({ outcome: 'closed', status: -104, tls: null });
+  });
+
   it('answers nothing to a ClientHello in clear, whatever line ends are in it', async () => {
     const { server, ends, events } = await on({});
     const socket = connect(server.port, '127.0.0.1');
