@@ -1,4 +1,5 @@
 /** Bytes as people read them. Nothing that a peer sends reaches the terminal as a control character. */
+import { harmless } from '../core/harmless.ts';
 
 /** What is shown of a long buffer: lines of text, characters altogether, rows of a dump. */
 const MOST_LINES = 24;
@@ -10,22 +11,12 @@ const CONTROLS = 10;
 /** What texts hold; ESC because some are for terminals. */
 const TEXTUAL = '\r\n\t\x1b';
 
-const NAMED: Readonly<Record<string, string>> = { '\r': '\\r', '\n': '\\n', '\t': '\\t', '\0': '\\0', '\\': '\\\\' };
-/** Most texts. */
-const PLAIN = /^[ -[\]-~]*$/;
-
-/** Text with escapes for what a terminal might take for a command. */
+/**
+ * Text as it came, with escapes for what a terminal might take for a command. A backslash is escaped too, so that nobody can
+ * feign an escape; for sentences that quote a peer, see {@link harmless}.
+ */
 export function escapeText(text: string): string {
-  if (PLAIN.test(text)) return text;
-  // Control characters, and those that turn the direction of text or hide in it. V8 makes such classes slowly, even if
-  // nobody asks for them.
-  const unsafe = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029\\]/gu;
-  return text.replace(unsafe, (character) => NAMED[character] ?? escapeCharacter(character));
-}
-
-function escapeCharacter(character: string): string {
-  const code = character.codePointAt(0) ?? 0;
-  return code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  return harmless(text.replaceAll('\\', '\\\\'));
 }
 
 /** Lines for a buffer: text with escapes where it is text in UTF-8, else a dump in hexadecimal. */

@@ -1,4 +1,5 @@
 /** A dialogue as lines of `C:` and `S:`, as they come, with the point where TLS begins. */
+import { harmless } from '../core/harmless.ts';
 import type { Dialect } from '../starttls/dialect.ts';
 import type { Exchange } from '../starttls/wire.ts';
 import { escapeText } from './buffer-text.ts';
@@ -44,7 +45,7 @@ export function exchangeLines({ from, bytes, secret, bulk }: Exchange, describe:
   const side = from === 'client' ? 'C: ' : 'S: ';
   if (secret) return [`${side}(secret)`];
   if (bulk) return [`${side}(${bytes.length} bytes)`];
-  if (describe !== undefined) return [`${side}${hex(bytes)}  ${escapeText(describe(from, bytes))}`];
+  if (describe !== undefined) return [`${side}${hex(bytes)}  ${harmless(describe(from, bytes))}`];
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
   return text
     .replace(/\r?\n$/, '')

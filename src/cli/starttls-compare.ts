@@ -1,4 +1,5 @@
 /** `--engine both`: GnuTLS and OpenSSL one after the other, side by side. */
+import { harmless, harmlessJson } from '../core/harmless.ts';
 import { runAsync } from '../core/run.ts';
 import { type CheckReport, checkOp } from '../starttls/check.ts';
 import type { Target } from '../starttls/target.ts';
@@ -73,7 +74,7 @@ export interface Compared {
 
 export function compared(reports: readonly CheckReport[]): Compared[] {
   return FIELDS.map(([name, of]) => {
-    const values = reports.map((report) => escapeText(of(report)));
+    const values = reports.map((report) => harmless(of(report)));
     return { name, values, differs: new Set(values).size > 1 };
   }).filter(({ values }) => values.some((value) => value !== ''));
 }
@@ -105,5 +106,5 @@ function comparisonJson(target: Target, reports: readonly CheckReport[]): string
   const differences = compared(reports)
     .filter(({ differs }) => differs)
     .map(({ name, values }) => ({ field: name, gnutls: values[0], node: values[1] }));
-  return `${JSON.stringify({ ...targetJson(target), engines, differences })}\n`;
+  return `${harmlessJson({ ...targetJson(target), engines, differences })}\n`;
 }

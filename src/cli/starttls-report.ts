@@ -1,4 +1,6 @@
 /** What was negotiated, as text for people. Whatever comes from the peer is escaped. */
+
+import { harmless } from '../core/harmless.ts';
 import type { CheckReport } from '../starttls/check.ts';
 import type { InjectionReport } from '../starttls/command-injection.ts';
 import type { Negotiation, Timings } from '../starttls/negotiation.ts';
@@ -33,7 +35,7 @@ function rowLines(rows: readonly FactRow[]): string {
 }
 
 function summaryLine({ outcome, tls, reason }: Negotiation): string {
-  if (tls === null) return escapeText(reason === '' ? 'in clear' : `in clear: ${reason}`);
+  if (tls === null) return harmless(reason === '' ? 'in clear' : `in clear: ${reason}`);
   const { version, suite, group } = tls;
   const parts = [version, suite, group].filter((part) => part !== null);
   return escapeText(`${outcome}: ${parts.join(' ')}, ${verifyText(tls.verify.result)}`);
@@ -141,7 +143,7 @@ export function checkLine(report: CheckReport): string {
     parts.push(result.credentialsInClear ? 'credentials in clear' : 'credentials not in clear');
   }
   if (result.outcome === 'upgraded') parts.push(`injected commands ${injectionText(injection)}`);
-  return escapeText(`${verdict}: ${target.url} ${parts.join('; ')}`);
+  return harmless(`${verdict}: ${target.url} ${parts.join('; ')}`);
 }
 
 function goodText(result: Negotiation): string {

@@ -1,4 +1,5 @@
 /** What a server has to tell, as lines for people or as JSON. */
+import { harmless, harmlessJson } from '../core/harmless.ts';
 import type { StarttlsServer } from '../starttls/server.ts';
 import type { ConnectionEnd, ServerEvent, ServiceOutcome } from '../starttls/server-events.ts';
 import type { Scheme } from '../starttls/target.ts';
@@ -66,7 +67,7 @@ export class ServeReport {
 
   #tell(lines: () => readonly string[], json: object | (() => object)): void {
     const { out } = this.#options;
-    if (this.#options.json) out(`${JSON.stringify(typeof json === 'function' ? json() : json)}\n`);
+    if (this.#options.json) out(`${harmlessJson(typeof json === 'function' ? json() : json)}\n`);
     else for (const line of lines()) out(`${line}\n`);
   }
 
@@ -138,7 +139,7 @@ export class ServeReport {
 
 function endText({ outcome, reason, commandsInClear, commandsInTls, loginInClear, duration }: ConnectionEnd): string {
   const parts = [
-    reason === '' ? outcome : `${outcome}: ${escapeText(reason)}`,
+    reason === '' ? outcome : `${outcome}: ${harmless(reason)}`,
     ...(loginInClear ? ['password in clear'] : []),
     `${counted(commandsInClear, 'command')} in clear`,
     `${commandsInTls} in TLS`,

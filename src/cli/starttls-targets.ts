@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { UsageError } from '../core/errors.ts';
+import { harmless, harmlessJson } from '../core/harmless.ts';
 import { reasonOf } from '../core/reason.ts';
 import { runAsync } from '../core/run.ts';
 import { type CheckReport, checkOp } from '../starttls/check.ts';
 import { type Target, type TargetOptions, targetOf } from '../starttls/target.ts';
 import { firstToExpire, VERDICTS, type Verdict, worstOf } from '../starttls/verdict.ts';
-import { escapeText } from './buffer-text.ts';
 import type { Output } from './exit.ts';
 import { type Progress, progressBar } from './progress.ts';
 import { checkSettings, injectionSettings, Jobs } from './starttls-jobs.ts';
@@ -18,7 +18,7 @@ import { injectionText, verifyText } from './starttls-report.ts';
 /** What is kept of a check until all are done. */
 interface Checked {
   readonly verdict: Verdict;
-  /** Text for each of {@link COLUMNS}, or a line of JSON. */
+  /** Text for each of {@link COLUMNS}, or a line of JSON: harmless. */
   readonly row: readonly string[];
 }
 
@@ -100,8 +100,8 @@ async function checkOne(command: StarttlsCommand, target: Target, jobs: Jobs): P
   const ms = performance.now() - began;
   const row =
     command.format === 'json'
-      ? [JSON.stringify({ ...checkJson(report, jobs.engine(target)), ms: Math.round(ms * 10) / 10 })]
-      : COLUMNS.map(({ of }) => of(report, ms));
+      ? [harmlessJson({ ...checkJson(report, jobs.engine(target)), ms: Math.round(ms * 10) / 10 })]
+      : COLUMNS.map(({ of }) => harmless(of(report, ms)));
   return { verdict: report.verdict, row };
 }
 
@@ -162,10 +162,7 @@ export function csvLine(cells: readonly string[]): string {
 
 function table(checked: readonly Checked[]): string {
   const shown = COLUMNS.map((column, index) => ({ ...column, index })).filter((column) => column.shown === true);
-  const rows = [
-    shown.map(({ name }) => name),
-    ...checked.map(({ row }) => shown.map(({ index }) => escapeText(row[index] ?? ''))),
-  ];
+  const rows = [shown.map(({ name }) => name), ...checked.map(({ row }) => shown.map(({ index }) => row[index] ?? ''))];
   const widths = shown.map((_column, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
   const lines = rows.map((row) =>
     row

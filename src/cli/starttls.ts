@@ -1,4 +1,5 @@
 /** `tcpx starttls`: a connection up to TLS, shown, checked, or held open to talk on. */
+import { harmless, harmlessJson } from '../core/harmless.ts';
 import { runAsync } from '../core/run.ts';
 import { ChannelError } from '../starttls/channel.ts';
 import { ChannelDuplex } from '../starttls/channel-duplex.ts';
@@ -8,7 +9,6 @@ import { isUsable } from '../starttls/negotiation.ts';
 import { type Target, targetOf } from '../starttls/target.ts';
 import { VERDICTS } from '../starttls/verdict.ts';
 import type { Exchange } from '../starttls/wire.ts';
-import { escapeText } from './buffer-text.ts';
 import { EXIT, type Output } from './exit.ts';
 import { Ladder } from './ladder.ts';
 import { checkSettings, injectionSettings, Jobs } from './starttls-jobs.ts';
@@ -92,7 +92,7 @@ function failed(report: CheckReport, show: (text: string) => void, output: Outpu
   const { verdict, reason, result } = report;
   show(certificateText(result));
   const remedy = verdict === 'unverified' ? '; --ca FILE trusts its issuer, --verify none does without' : '';
-  output.err(`tcpx starttls: ${verdict}: ${escapeText(reason)}${remedy}\n`);
+  output.err(`tcpx starttls: ${verdict}: ${harmless(reason)}${remedy}\n`);
   return VERDICTS[verdict].exit;
 }
 
@@ -112,11 +112,11 @@ async function session(
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;
-    output.err(`tcpx starttls: failed: ${escapeText(error.message)}\n`);
+    output.err(`tcpx starttls: failed: ${harmless(error.message)}\n`);
     return VERDICTS.failed.exit;
   }
 }
 
 function reportJson(report: CheckReport, engine: string, dialogue: readonly Exchange[]): string {
-  return `${JSON.stringify({ ...checkJson(report, engine), dialogue: dialogue.map(exchangeJson) })}\n`;
+  return `${harmlessJson({ ...checkJson(report, engine), dialogue: dialogue.map(exchangeJson) })}\n`;
 }

@@ -258,6 +258,27 @@ describe.each(ENGINES)('tcpx starttls on %s', (engine) => {
     },
   );
 
+  it('quotes a server once, and shows nothing that a terminal would obey', async () => {
+    const { port } = await startPeer({ count: 4, steps: [{ send: '554 say "hi" a\\b \x1b[2J\x9b1m\x7f\r\n' }] });
+    const target = `smtp://localhost:${port}`;
+    const said = String.raw`the server greets with "554 say \"hi\" a\\b \u001b[2J\u{9b}1m\x7f"`;
+    const check = await run(['--check', target]);
+    expect(check.stdout).toBe(`refused: ${target} ${said}\n`);
+    const quit = await run(['--quit', target]);
+    expect(quit.stderr).toBe(`tcpx starttls: refused: ${said}\n`);
+    const json = await run(['--json', target]);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      reason: said,
+      dialogue: [{ text: '554 say "hi" a\\b \x1b[2J\x9b1m\x7f' }, { text: 'QUIT\r\n' }],
+    });
+    const table = await run(['--targets', '-'], target);
+    expect(table.stdout).toContain(`  ${said}\n`);
+    const { stdout, stderr } = quit;
+    for (const text of [check.stdout, json.stdout, table.stdout, stdout, stderr]) {
+      expect(text).toMatch(/^[\n -~]*$/);
+    }
+  });
+
   it('--json tells everything, and nothing that is binary', async () => {
     const port = await server('smtp');
     const { code, stdout, stderr } = await run(['--json', `smtp://localhost:${port}`]);
