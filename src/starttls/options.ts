@@ -3,12 +3,11 @@ import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { Deadline } from '../core/deadline.ts';
 import { UsageError } from '../core/errors.ts';
-import { isIP } from '../core/ip.ts';
 import type { EngineRequest, Job, TlsOptions } from '../tcpx/index.ts';
 import type { AttemptSettings } from './attempt.ts';
 import type { InjectionPolicy } from './injections.ts';
 import type { UpgradePolicy } from './negotiation.ts';
-import { type Target, targetOf } from './target.ts';
+import { type Target, targetAt, targetOf } from './target.ts';
 import { type Exchange, requireOneLine } from './wire.ts';
 
 interface DialogueOptions {
@@ -84,11 +83,10 @@ const INJECTED: readonly string[] = ['reject', 'drop'];
 
 /** @throws UsageError */
 export function targetOfOptions(options: UrlOptions | HostOptions): Target {
-  const self = options.self === undefined ? {} : { self: options.self };
-  if ('url' in options) return targetOf(options.url, self);
+  const { self } = options;
+  if ('url' in options) return targetOf(options.url, self === undefined ? {} : { self });
   const { host, port, protocol } = options;
-  const address = isIP(host) === 6 ? `[${host}]` : host;
-  return targetOf(`${address}${port === undefined ? '' : `:${port}`}`, { proto: protocol, ...self });
+  return targetAt(host, port, protocol, self);
 }
 
 /** For a connection that is there already. @throws UsageError */

@@ -93,17 +93,30 @@ const TARGET =
  * @throws UsageError for what is no target, a protocol that there is not, a port out of range, and a missing one
  */
 export function targetOf(text: string, { proto, mode, self = hostname() }: TargetOptions = {}): Target {
-  const { scheme: named = proto, user, host = '', port, rest = '' } = TARGET.exec(text.trim())?.groups ?? {};
+  const { scheme: named = proto, user = '', host = '', port, rest = '' } = TARGET.exec(text.trim())?.groups ?? {};
   if (host === '') throw new UsageError(`not a target: '${withoutUser(text)}'; write protocol://host:port`);
   if (named === undefined) {
     throw new UsageError(`'${withoutUser(text)}' does not say which protocol; write for example smtp://${host}`);
   }
   const written = schemeNamed(named);
   const scheme = withMode(written, modeOf(rest, written) ?? mode);
+  const domain = scheme.dialect.addressesDomain === true && user !== '' ? hostOf(user) : null;
+  return targetIn(scheme, host, port === undefined ? undefined : Number(port), domain, self);
+}
+
+/**
+ * A target by its parts. The host is a name or an address, and nothing else of a URL.
+ *
+ * @throws UsageError as {@link targetOf}
+ */
+export function targetAt(host: string, port: number | undefined, proto: string, self: string = hostname()): Target {
+  return targetIn(schemeNamed(proto), host, port, null, self);
+}
+
+function targetIn(scheme: Scheme, host: string, port: number | undefined, domain: string | null, self: string): Target {
   const { dialect } = scheme;
   const address = hostOf(host);
   const number = portOf(port, scheme);
-  const domain = dialect.addressesDomain === true && user !== undefined && user !== '' ? hostOf(user) : null;
   const place = `${isIP(address) === 6 ? `[${address}]` : address}:${number}`;
   const query = scheme.mode === 'direct' && sharesPort(dialect) ? `?${NEGOTIATION}=direct` : '';
   return {
@@ -148,21 +161,25 @@ export function withMode(scheme: Scheme, mode: Mode | undefined): Scheme {
 }
 
 function hostOf(text: string): string {
-  const bare = text.startsWith('[') ? text.slice(1, -1) : text;
-  if (text.startsWith('[') ? isIP(bare) === 6 : isIP(bare) !== 0) return bare;
-  const ascii = text.startsWith('[') || /[\s%]/.test(text) ? '' : domainToASCII(text);
+  const bracketed = /^\[(.*)\]$/s.exec(text)?.[1];
+  if (bracketed === undefined ? isIP(text) !== 0 : isIP(bracketed) === 6) return bracketed ?? text;
+  const ascii = [...text].every(isNameable) ? domainToASCII(text) : '';
   if (ascii === '') throw new UsageError(`'${text}' is neither a host name nor an address`);
   return ascii;
 }
 
-function portOf(text: string | undefined, { scheme, port }: Scheme): number {
-  if (text === undefined) {
+/** Characters that are more than a name to a URL, and those that vanish from it, would lead to a host that nobody wrote. */
+function isNameable(character: string): boolean {
+  return character < '\x80' ? /[\w.-]/.test(character) : domainToASCII(`a${character}a`) !== 'aa';
+}
+
+function portOf(number: number | undefined, { scheme, port }: Scheme): number {
+  if (number === undefined) {
     if (port !== null) return port;
     throw new UsageError(`${scheme}:// has no port of its own; write ${scheme}://host:port`);
   }
-  const number = Number(text);
-  if (number >= 1 && number <= 65_535) return number;
-  throw new UsageError(`a port is 1 to 65535, not ${text}`);
+  if (Number.isInteger(number) && number >= 1 && number <= 65_535) return number;
+  throw new UsageError(`a port is 1 to 65535, not ${number}`);
 }
 
 /** The text of a target for a message: a URL may hold a password. */

@@ -391,6 +391,7 @@ describe('tcpx starttls', () => {
     [[], 'a target is missing'],
     [['smtp://a', 'smtp://b'], 'one target at a time'],
     [['gopher://a'], "there is no protocol 'gopher'"],
+    [['smtp://localhost\\.evil.example:1'], "'localhost\\.evil.example' is neither a host name nor an address"],
     [['a:25'], 'does not say which protocol'],
     [['--timeout', 'soon', 'smtp://a'], "--timeout is a whole number from 1 to 2147483647, not 'soon'"],
     [['--policy', 'maybe', 'smtp://a'], "--policy is one of require, prefer, never, not 'maybe'"],

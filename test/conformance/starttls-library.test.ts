@@ -522,6 +522,14 @@ describe('tcpx/starttls', () => {
     [{ url: 'smtp://localhost', injected: 'eat' as 'drop' }, 'injected is one of reject, drop'],
     [{ url: 'smtp://localhost', deadline: 0 }, 'deadline is a number of ms above 0'],
     [{ url: 'smtp://localhost', self: 'a\r\nRSET' }, 'cannot hold CR'],
+    [{ host: 'localhost\\.evil.example', protocol: 'smtp' }, 'neither a host name nor an address'],
+    [{ host: 'localhost/evil.example', protocol: 'smtp' }, 'neither a host name nor an address'],
+    [{ host: 'localhost?evil.example', protocol: 'smtp' }, 'neither a host name nor an address'],
+    [{ host: 'localhost#evil.example', protocol: 'smtp' }, 'neither a host name nor an address'],
+    [{ host: 'evil.example@localhost', protocol: 'smtp' }, 'neither a host name nor an address'],
+    [{ host: 'localhost:25', protocol: 'smtp' }, 'neither a host name nor an address'],
+    [{ host: '', protocol: 'smtp' }, 'neither a host name nor an address'],
+    [{ host: 'localhost', port: 2.5, protocol: 'smtp' }, 'a port is 1 to 65535, not 2.5'],
     [{ url: 'smtp://localhost', tls: { ca: '/nonexistent' } }, "tls.ca: cannot read the file '/nonexistent'"],
   ])('refuses %j', async (options, message) => {
     await expect(starttls(options)).rejects.toThrow(UsageError);

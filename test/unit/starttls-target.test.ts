@@ -147,6 +147,14 @@ describe('a target', () => {
     ['smtp://[mx.example]', /neither a host name nor an address/],
     ['smtp://mx.example\r\nRSET', /not a target|neither/],
     ['tls://mx.example', /tls:\/\/host:port/],
+    ['smtp://localhost\\.evil.example:1', /neither a host name nor an address/],
+    ['smtp://local\thost', /neither a host name nor an address/],
+    ['smtp://local"host', /neither a host name nor an address/],
+    ['smtp://local\u00adhost', /neither a host name nor an address/],
+    ['smtp://local\u200bhost', /neither a host name nor an address/],
+    ['smtp://local\ufe0fhost', /neither a host name nor an address/],
+    ['smtp://localhost\uff0f.evil.example', /neither a host name nor an address/],
+    ['xmpp://example.org\\.evil.example@chat.example', /neither a host name nor an address/],
   ])('%j is refused', (text, message) => {
     expect(() => read(text)).toThrow(message);
   });
