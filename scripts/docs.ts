@@ -9,7 +9,7 @@ import { REFUSALS, STATUSES } from '../src/emailx/statuses.ts';
 import { ATTACK_NAMES, ATTACKS, attacksOf } from '../src/starttls/attacks.ts';
 import type { Attack } from '../src/starttls/dialect.ts';
 import { DIALECTS } from '../src/starttls/dialects.ts';
-import { SCHEMES } from '../src/starttls/target.ts';
+import { SCHEMES, type Scheme } from '../src/starttls/target.ts';
 import { VERDICTS } from '../src/starttls/verdict.ts';
 import { ASSUMPTIONS, OPCODES } from '../src/tcpx/index.ts';
 import { DIVERGENCES, type Divergence, REMARKS } from '../test/support/divergences.ts';
@@ -126,14 +126,15 @@ function attackTable(): string {
 /** Those that an attack can be played in; those that it cannot be played in, where these are fewer. */
 function attackedProtocols(attack: Attack): string {
   const upgrades = SCHEMES.filter(({ mode }) => mode === 'upgrade');
-  const names = (played: boolean) =>
-    upgrades
-      .filter(({ dialect, mode }) => attacksOf(dialect, mode).includes(attack) === played)
-      .map(({ scheme }) => `\`${scheme}\``);
-  const others = names(false);
+  const played = ({ dialect, mode }: Scheme) => attacksOf(dialect, mode).includes(attack);
+  const names = (schemes: readonly Scheme[]) => schemes.map(({ scheme }) => `\`${scheme}\``).join(', ');
+  const others = upgrades.filter((scheme) => !played(scheme));
   if (others.length === upgrades.length) return 'TLS from the first byte';
-  if (others.length === 0) return 'all';
-  return others.length < upgrades.length / 2 ? `all but ${others.join(', ')}` : names(true).join(', ');
+  if (SCHEMES.every(played)) return 'all';
+  if (others.length === 0) return 'all with an upgrade';
+  return others.length < upgrades.length / 2
+    ? `all with an upgrade but ${names(others)}`
+    : names(upgrades.filter(played));
 }
 
 const SECTIONS: Readonly<Record<string, () => string>> = {
