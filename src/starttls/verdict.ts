@@ -6,7 +6,7 @@ export const VERDICTS = {
   good: { exit: 0, meaning: 'encrypted; certificate and name verified, unless told not to' },
   'expires-soon': {
     exit: 10,
-    meaning: 'the same, but a certificate of the chain expires within --expires-within days',
+    meaning: 'the same, but a certificate of the chain expires within --expires-within days, or has expired',
   },
   'plaintext-only': { exit: 11, meaning: 'in clear, as --policy prefer or never allows' },
   'not-offered': { exit: 12, meaning: 'the server does not offer TLS' },

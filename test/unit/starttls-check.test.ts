@@ -53,6 +53,15 @@ describe('verdicts', () => {
     expect(firstToExpire(negotiationOf({ outcome: 'clear' }))).toBeNull();
   });
 
+  it('count what has expired, and nobody checked, as what expires within any number of days', () => {
+    const certificate = { issuer: '', names: [], validFrom: '', validTo: '', fingerprint256: '', subject: 'CN=own' };
+    const result = negotiationOf({ outcome: 'upgraded', chain: [{ ...certificate, daysLeft: -1.1 }] });
+    for (const days of [0, 14]) {
+      expect(verdictOf({ result, wrongMode: false, injectable: false }, days)).toBe('expires-soon');
+    }
+    expect(VERDICTS['expires-soon'].meaning).toMatch(/or has expired$/);
+  });
+
   it('are ordered from best to worst, each with an exit status of its own', () => {
     const exits = Object.values(VERDICTS).map(({ exit }) => exit);
     expect(exits).toEqual([...new Set(exits)].sort((left, right) => left - right));
