@@ -16,18 +16,20 @@ const ENGINES: readonly EngineName[] = ['gnutls', 'node'];
 
 /** @throws EngineError when GnuTLS is not there */
 export async function compareEngines(command: StarttlsCommand, target: Target, output: Output): Promise<number> {
+  const opened: Jobs[] = [];
   const reports: CheckReport[] = [];
-  for (const engine of ENGINES) {
-    const jobs = await Jobs.open(command, engine);
-    try {
+  try {
+    // Before the first connects, so that what is wrong with the command is not found in between.
+    for (const engine of ENGINES) opened.push(await Jobs.open(command, engine));
+    for (const jobs of opened) {
       const settings = checkSettings(command, target, jobs, { observer: null });
       const checks = command.action === 'check';
       const injection = checks ? injectionSettings(command, target, jobs) : null;
       // When a certificate expires is part of what is shown; only a check judges it.
       reports.push(await runAsync(checkOp(settings, checks ? command.expiresWithin : 0, injection)));
-    } finally {
-      jobs.close();
     }
+  } finally {
+    for (const jobs of opened) jobs.close();
   }
   output.out(command.format === 'json' ? comparisonJson(target, reports) : comparisonText(target, reports));
   return VERDICTS[worstOf(reports.map(({ verdict }) => verdict))].exit;

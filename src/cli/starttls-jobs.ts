@@ -4,7 +4,7 @@ import { tlsOptionsOf } from '../starttls/options.ts';
 import type { Target } from '../starttls/target.ts';
 import type { Caller, EngineName, EngineRequest } from '../tcpx/index.ts';
 import { createJob, type Job } from '../tcpx/job.ts';
-import { loadEngine } from '../tcpx/open-job.ts';
+import { loadEngineFor } from './starttls-engine.ts';
 import type { StarttlsCommand } from './starttls-options.ts';
 
 export class Jobs {
@@ -12,9 +12,12 @@ export class Jobs {
   readonly #command: StarttlsCommand;
   readonly #jobs = new Map<string, Job>();
 
-  /** @param engine null for that of the environment */
+  /**
+   * @param engine null for that of the environment
+   * @throws UsageError for TLS options that the engine cannot use; EngineError
+   */
   static async open(command: StarttlsCommand, engine: EngineRequest | null): Promise<Jobs> {
-    await loadEngine(engine === null ? {} : { engine });
+    await loadEngineFor(engine, command.tls);
     return new Jobs(command, engine);
   }
 

@@ -6,10 +6,10 @@ import { ChannelError } from '../starttls/channel.ts';
 import type { Attack } from '../starttls/dialect.ts';
 import { type StarttlsServer, serveStarttls } from '../starttls/server.ts';
 import type { ServerEvent } from '../starttls/server-events.ts';
-import type { ServerOptions } from '../starttls/server-options.ts';
+import { type ServerOptions, serverSettings } from '../starttls/server-options.ts';
 import { type Scheme, schemeNamed, withMode } from '../starttls/target.ts';
-import { loadEngine } from '../tcpx/open-job.ts';
 import { EXIT, type Output } from './exit.ts';
+import { loadEngineFor } from './starttls-engine.ts';
 import { attackList, serveHelp } from './starttls-serve-help.ts';
 import { parseServeOptions, type ServeCommand } from './starttls-serve-options.ts';
 import { ProgramError, programSession } from './starttls-serve-program.ts';
@@ -37,8 +37,11 @@ export async function serve(args: readonly string[], output: Output): Promise<nu
     if (event.kind === 'ended') tellOfBug(event.end.error, output);
   };
   try {
-    await loadEngine(command.engine === null ? {} : { engine: command.engine });
-    const server = await serveStarttls({ ...serverOptions(command, scheme), attack: command.attacks, observer });
+    const options: ServerOptions = { ...serverOptions(command, scheme), attack: command.attacks, observer };
+    // What can be told without opening a file comes first.
+    serverSettings(options);
+    await loadEngineFor(command.engine, command.tls);
+    const server = await serveStarttls(options);
     await untilItEnds(server, command.portFile, () => report.listening(server));
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;

@@ -380,6 +380,22 @@ describe.concurrent('tcpx starttls --serve', () => {
     expect(stderr).not.toMatch(/^ +at /m);
   });
 
+  it.each(['auto', 'node'])(
+    'refuses a pair that does not match, and options of TLS that cannot be, on %s',
+    async (engine) => {
+      const { good, client } = pki;
+      for (const [args, message] of [
+        [['--cert', good.cert, '--key', client.key], 'tls.cert and tls.key were refused'],
+        [[...certificate(), '--priority', 'FOO'], 'tls.priority: priority string'],
+        [[...certificate(), '--ca', client.key], 'tls.ca holds no certificate'],
+      ] as const) {
+        const { code, stdout, stderr } = await tcpx(['--serve', 'smtp', '--engine', engine, ...args]);
+        expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+        expect(stderr).toContain(message);
+      }
+    },
+  );
+
   it('refuses a port file that cannot be written, and leaves nothing behind', async () => {
     const { code, stderr } = await tcpx(['--serve', 'smtp', ...certificate(), '--port-file', '/nonexistent/port']);
     expect({ code, stderr }).toEqual({

@@ -258,6 +258,26 @@ describe.each(ENGINES)('tcpx starttls on %s', (engine) => {
     },
   );
 
+  it.each([
+    ['--priority FOO', 'tls.priority: priority string'],
+    ['--priority NORMAL:-VERS-ALL', 'tls.priority: priority string'],
+    ['--ca KEY', 'tls.ca holds no certificate'],
+    ['--cert CERT --key KEY', 'tls.cert and tls.key were refused'],
+  ])('%s is a usage error with status 2 before anything is connected', async (options, message) => {
+    const { good, client } = pki;
+    const files: Readonly<Record<string, string>> = { KEY: client.key, CERT: good.cert };
+    const args = options.split(' ').map((word) => files[word] ?? word);
+    const { port, report } = await startPeer({ steps: [] });
+    const target = `smtp://localhost:${port}`;
+    for (const way of [[target], ['--check', target], ['--targets', '-'], ['--quit', 'smtp://unreachable.invalid']]) {
+      const { code, stdout, stderr } = await run([...args, ...way], target);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toContain(message);
+      expect(stderr).toMatch(/See 'tcpx starttls --help'\.\n$/);
+    }
+    expect((await report()).connections).toEqual([]);
+  });
+
   it('quotes a server once, and shows nothing that a terminal would obey', async () => {
     const { port } = await startPeer({ count: 4, steps: [{ send: '554 say "hi" a\\b \x1b[2J\x9b1m\x7f\r\n' }] });
     const target = `smtp://localhost:${port}`;
