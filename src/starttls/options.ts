@@ -81,6 +81,39 @@ const DEFAULT_DEADLINE = 30_000;
 const POLICIES: readonly string[] = ['require', 'prefer', 'never'];
 const INJECTED: readonly string[] = ['reject', 'drop'];
 
+const PLACES = 'a url; a host and a protocol; a socket, its job and a protocol; or a stream, its protocol and a host';
+
+/** What the types say of where to begin, for programs that nobody has checked them in. @throws UsageError */
+export function requirePlace(options: unknown): void {
+  if (typeof options !== 'object' || options === null) throw new UsageError(`options are an object with ${PLACES}`);
+  const given = (name: string): unknown => Reflect.get(options, name);
+  const requireAll = (type: 'string' | 'number', ...names: readonly string[]): void => {
+    const wrong = names.find((name) => typeof given(name) !== type);
+    if (wrong === undefined) return;
+    throw new UsageError(`${wrong} is a ${type}, not ${typeName(given(wrong))}: options have ${PLACES}`);
+  };
+  if ('stream' in options) {
+    if (!isMadeFor(given('stream'), 'on', 'read', 'write', 'destroy')) {
+      throw new UsageError('stream is a Duplex of Node, such as a Socket of node:net');
+    }
+    requireAll('string', 'protocol', 'host');
+  } else if ('socket' in options) {
+    requireAll('number', 'socket');
+    requireAll('string', 'protocol');
+    if (!isMadeFor(given('job'), 'caller', 'socket')) throw new UsageError('job is the Job that has opened the socket');
+  } else requireAll('string', ...('url' in options ? ['url'] : ['host', 'protocol']));
+}
+
+function typeName(value: unknown): string {
+  return value === null ? 'null' : typeof value;
+}
+
+/** Whether an object has these methods: its class may be that of another copy of the module. */
+function isMadeFor(value: unknown, ...methods: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return methods.every((name) => typeof Reflect.get(value, name) === 'function');
+}
+
 /** @throws UsageError */
 export function targetOfOptions(options: UrlOptions | HostOptions): Target {
   const { self } = options;

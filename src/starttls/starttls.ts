@@ -9,6 +9,7 @@ import { isUsable, type Negotiation } from './negotiation.ts';
 import {
   attemptSettings,
   partiesOf,
+  requirePlace,
   type SocketOptions,
   type StarttlsOptions,
   type StreamOptions,
@@ -106,7 +107,11 @@ export type JobMaker = (tls: TlsOptions, engine: EngineRequest | undefined) => J
 
 /** What options come down to. @throws UsageError for those that make no sense */
 export function planOf(options: SyncOptions | StreamOptions, mode: CallMode, makeJob: JobMaker): Plan {
-  if ('stream' in options) return streamPlan(options);
+  requirePlace(options);
+  if ('stream' in options) {
+    if (mode === 'sync') throw new UsageError('a stream needs the event loop: await starttls');
+    return streamPlan(options);
+  }
   if ('socket' in options) return socketPlan(options, mode);
   const target = targetOfOptions(options);
   const settings = attemptSettings(options, target);

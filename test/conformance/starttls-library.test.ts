@@ -1,6 +1,7 @@
 // The library `tcpx/starttls` against a scripted SMTP server: every engine, synchronous and awaitable, and a Node stream.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { createJob, type EngineName, engineReports, F, type Job, S, X } from 'tcpx';
 import {
   TCPOP_CLOSE,
@@ -18,6 +19,7 @@ import {
   type Negotiation,
   NegotiationError,
   type StarttlsStream,
+  type SyncOptions,
   starttls,
   type UpgradePolicy,
   UsageError,
@@ -535,6 +537,29 @@ describe('tcpx/starttls', () => {
     await expect(starttls(options)).rejects.toThrow(UsageError);
     await expect(starttls(options)).rejects.toThrow(message);
     expect(() => starttls.sync(options)).toThrow(message);
+  });
+
+  it.each([
+    [undefined, 'options are an object with a url; '],
+    [{}, 'host is a string, not undefined: options have a url; a host and a protocol; '],
+    [{ host: 'localhost' }, 'protocol is a string, not undefined'],
+    [{ url: null }, 'url is a string, not null'],
+    [{ url: 25 }, 'url is a string, not number'],
+    [{ stream: {}, protocol: 'smtp', host: 'localhost' }, 'stream is a Duplex of Node'],
+    [{ stream: null }, 'stream is a Duplex of Node'],
+    [{ stream: new PassThrough(), protocol: 'smtp' }, 'host is a string, not undefined'],
+    [{ socket: 1, protocol: 'smtp' }, 'job is the Job that has opened the socket'],
+    [{ socket: '1', protocol: 'smtp' }, 'socket is a number, not string'],
+  ])('refuses %j from programs without types', async (given, message) => {
+    const options = given as unknown as SyncOptions;
+    await expect(starttls(options)).rejects.toThrow(UsageError);
+    await expect(starttls(options)).rejects.toThrow(message);
+    expect(() => starttls.sync(options)).toThrow(message);
+  });
+
+  it('cannot wait for a stream synchronously', () => {
+    const options = { stream: new PassThrough(), protocol: 'smtp', host: 'localhost' } as unknown as SyncOptions;
+    expect(() => starttls.sync(options)).toThrow(UsageError);
   });
 
   it('takes a job or its options, not both', async () => {
