@@ -43,8 +43,7 @@ function load(id: string): unknown {
   // The build writes ASCII, and the wrapper.
   const source = readFileSync(file, 'latin1');
   // Not by its path: kept code shows the name that it was compiled by, and every copy of the package takes the same.
-  const name = `tcpx/dist/bin/${id.slice(2)}`;
-  const script = cache?.script(name, source) ?? new Script(source, { filename: name });
+  const script = cache?.script(`tcpx/dist/bin/${id.slice(2)}`, source) ?? new Script(source, { filename: file });
   const run = script.runInThisContext() as Wrapper;
   run(module.exports, load, module, file);
   return module.exports;

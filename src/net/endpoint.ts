@@ -129,8 +129,8 @@ export interface Engine {
   /** Resolves and connects; addresses are tried in order within the deadline. */
   connectOp(host: string, port: number, until: Deadline): Op<PlainEndpoint>;
   /**
-   * Loads what TLS needs, in an engine that does without until somebody asks for it; before {@link startTls} and
-   * {@link prepareServer}. What arrives while this waits is plaintext.
+   * Loads what TLS needs, in an engine that does without until somebody asks for it; before {@link startTls},
+   * {@link prepareServer} and {@link prepareClient}. What arrives while this waits is plaintext.
    */
   loadTlsOp(): Op<void>;
   /** Begins TLS on a connection of this engine, which may not be used in clear any more. Only `upgradeOp` calls this. */
@@ -142,6 +142,12 @@ export interface Engine {
    * cannot be used
    */
   prepareServer(settings: TlsSettings): void;
+  /**
+   * The same for a client, ahead of a connection.
+   *
+   * @throws TlsError with a bad priority string, UsageError for certificates or a key that cannot be used
+   */
+  prepareClient(settings: TlsSettings): void;
   /** Binds and listens; port 0 lets the system choose. An empty host is every interface. */
   listenOp(host: string, port: number, backlog: number): Op<Listener>;
 }

@@ -3,7 +3,7 @@ import { IoError, TlsError } from '../core/errors.ts';
 import { threadReactor } from '../native/reactor.ts';
 import { beginLookup } from '../native/resolve.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
-import { requireOwnCertificate } from '../tls/settings.ts';
+import { requireOwnCertificate, type TlsSettings } from '../tls/settings.ts';
 import type { Engine, Observer } from './endpoint.ts';
 import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
 import { connectInTurnOp } from './lookup.ts';
@@ -42,9 +42,9 @@ export const nativeEngine: Engine = {
   *loadTlsOp() {},
   prepareServer(settings) {
     requireOwnCertificate(settings);
-    credentialsOf(settings);
-    parsedPriority(settings.priority);
+    prepare(settings);
   },
+  prepareClient: prepare,
   startTls(plain, start) {
     if (!(plain instanceof NativeEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');
     // The kernel tells of a reset once only.
@@ -55,3 +55,8 @@ export const nativeEngine: Engine = {
     return new GnutlsEndpoint(plain, start);
   },
 };
+
+function prepare(settings: TlsSettings): void {
+  credentialsOf(settings);
+  parsedPriority(settings.priority);
+}

@@ -61,7 +61,8 @@ export const nodeEngine: Engine = {
     if (loaded !== 'timeout') loadedTls = loaded;
   },
 
-  prepareServer: (settings) => nodeTlsPart().prepareNodeServer(settings),
+  prepareServer: (settings) => nodeTlsPart().prepareNodeTls(settings, 'server'),
+  prepareClient: (settings) => nodeTlsPart().prepareNodeTls(settings, 'client'),
 
   startTls(plain, start) {
     if (!(plain instanceof NodePlainEndpoint)) throw new IoError('EOPNOTSUPP', 'TLS on a socket of another engine');

@@ -29,9 +29,9 @@ import {
   serverCertificateError,
 } from './node-tls-facts.ts';
 
-/** Loads the certificate and the priority string of a server. Throws what is wrong with them. */
-export function prepareNodeServer(settings: TlsSettings): void {
-  secureContextOf(settings, 'server', settings.priority);
+/** Loads the certificates and the priority string of a server or a client. Throws what is wrong with them. */
+export function prepareNodeTls(settings: TlsSettings, role: TlsRole): void {
+  secureContextOf(settings, role, settings.priority);
 }
 
 export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
