@@ -3,7 +3,7 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isErrnoName } from '../core/errno.ts';
 import { IoError } from '../core/errors.ts';
-import type { Address, PlainEndpoint, TlsRole } from './endpoint.ts';
+import type { Address, PlainEndpoint, TlsRole, Transfer } from './endpoint.ts';
 import { NodeStream } from './node-stream.ts';
 import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
 
@@ -89,6 +89,14 @@ export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpo
   /** The socket of node:net on whose handle TLSSocket can sit; null where it needs a stream in between. */
   get handleSocket(): net.Socket | null {
     return null;
+  }
+
+  override write(from: Uint8Array, whole?: boolean): Transfer {
+    const count = super.write(from, whole);
+    // What the system refuses at once Node tells by an event, which comes after the call.
+    const { errored } = this.socket;
+    if (errored !== null) throw ioError(errored);
+    return count;
   }
 
   destroy(): void {

@@ -1,4 +1,5 @@
 /** WRITE: what is sent, and how long it waits (tcpx §3.3, §4, §5, §13). */
+import { setTimeout } from 'node:timers/promises';
 import { dim, S, X } from 'tcpx';
 import { TCPOP_CHECK, TCPOP_CLOSE, TCPOP_READ, TCPOP_WRITE, TCPXFLG_BLOCK } from 'tcpx/ashell.def';
 import { expect } from 'vitest';
@@ -161,6 +162,17 @@ behaviour({ ids: ['WRITE-TIMER-PART', 'WRITE-TIMER-NOTHING'], title: 'as much as
     expect(await bench.x(TCPOP_CLOSE, bench.status, '', sock)).toBe(0);
     expect((await peer.finished()).connections[0]?.receivedBytes).toBe(sent);
   }
+});
+
+behaviour({ ids: ['WRITE-PEER-CLOSED'], title: 'to a peer that is known to be gone' }, async (bench) => {
+  const peer = await startPeer({ steps: [{ close: 'fin' }] });
+  const sock = await dial(bench, peer);
+  expect(await bench.x(TCPOP_READ, bench.status, bench.buffer, sock, 1, LIMIT)).toBe(0);
+  await peer.finished();
+  await peer.stop();
+  await setTimeout(50);
+  expect(await bench.x(TCPOP_WRITE, bench.status, 'in vain', sock)).toBe(-32);
+  expect(sock.value).toBe(-1);
 });
 
 behaviour({ ids: ['WRITE-PEER-CLOSED', 'AUTO-CLOSE'], title: 'to a peer that is gone' }, async (bench) => {

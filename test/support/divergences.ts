@@ -79,7 +79,7 @@ export const REMARKS: readonly string[] = [
     'for `NORMAL`.',
   'A priority string that removes X.509 (`NORMAL:-CTYPE-X509`): `gnutls` goes on with it, as the type that holds where none is agreed on; ' +
     '`node` says that nothing is left, -326.',
-  'WRITE to a connection that the peer has closed: the system takes the first bytes on either engine, and `gnutls` learns with the next ' +
-    'WRITE that they were in vain (-32; -53 or -54 on TLS). `node` may report more bytes as sent before the event loop tells it.',
+  'WRITE on TLS to a connection that the peer has closed: the system takes the first bytes on either engine, and `gnutls` learns with ' +
+    'the next WRITE that they were in vain (-53 or -54). `node` may report more bytes as sent before the event loop tells it.',
   'READ without a count on TLS: `gnutls` gives what is left of one record, `node` as much as has come and fits.',
 ];
