@@ -30,11 +30,18 @@ export function capabilitiesOf(entries: readonly string[]): Capabilities {
 
 /** Keywords that middle boxes and attackers leave behind where they have overwritten one. */
 const OVERWRITTEN = /^(?:X{4,}[A-Z]?|\*{4,}|_{4,})$/i;
+/** The same, of fewer letters: such a word may be a keyword of its own, unless it is as long as the one that is missing. */
+const OVERWRITTEN_BRIEFLY = /^(?:X+|\*+|_+)$/i;
 
 /** Why a list without `keyword` looks as if it had been there; null when it does not, or is there. */
 export function mutilated(entries: readonly string[], keyword: string): string | null {
   const names = entries.map((entry) => entry.trim().split(/[ \t]+/)[0] ?? '');
   if (names.some((name) => name.toUpperCase() === keyword)) return null;
-  const found = names.find((name) => OVERWRITTEN.test(name) || name.toUpperCase().includes(keyword));
+  const found = names.find(
+    (name) =>
+      OVERWRITTEN.test(name) ||
+      (name.length === keyword.length && OVERWRITTEN_BRIEFLY.test(name)) ||
+      name.toUpperCase().includes(keyword),
+  );
   return found === undefined ? null : `${JSON.stringify(found)} stands where ${keyword} could have been`;
 }

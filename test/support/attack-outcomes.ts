@@ -7,7 +7,7 @@ export const ATTACK_OUTCOMES: Readonly<Record<Attack, readonly Outcome[]>> = {
   'inject-half-line': ['injected'],
   'inject-multiline': ['injected'],
   omit: ['notOffered', 'strippedSuspected'],
-  rename: ['strippedSuspected', 'notOffered'],
+  rename: ['strippedSuspected'],
   refuse: ['refused'],
   preauth: ['preauth'],
   'no-hello': ['strippedSuspected', 'refused'],

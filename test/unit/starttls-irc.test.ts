@@ -28,6 +28,8 @@ clientRules(IRC, {
     ['no offer', `${ASK}S: :irc CAP * LS :multi-prefix⏎\n`, 'notOffered'],
     ['no capability at all', `${ASK}S: :irc CAP * LS :⏎\n`, 'notOffered'],
     ['an overwritten offer', `${ASK}S: :irc CAP * LS :XXXX⏎\n`, 'strippedSuspected'],
+    ['an offer overwritten by as many letters', `${ASK}S: :irc CAP * LS :multi-prefix xxx⏎\n`, 'strippedSuspected'],
+    ['a word that is shorter', `${ASK}S: :irc CAP * LS :xx⏎\n`, 'notOffered'],
     ['a longer word', `${ASK}S: :irc CAP * LS :xtls⏎\n`, 'strippedSuspected'],
   ],
   refusals: [

@@ -26,6 +26,7 @@ clientRules(SMTP, {
   missing: [
     ['no offer', `${OPENING}S: 250-mx⏎\nS: 250 PIPELINING⏎\n`, 'notOffered'],
     ['an overwritten offer', `${OPENING}S: 250-mx⏎\nS: 250 XXXXXXXA⏎\n`, 'strippedSuspected'],
+    ['a short word of the same letters', `${OPENING}S: 250-mx⏎\nS: 250 XXX⏎\n`, 'notOffered'],
     ['a longer word', `${OPENING}S: 250-mx⏎\nS: 250 STARTTLSX⏎\n`, 'strippedSuspected'],
     ['a refused EHLO', `${OPENING}S: 502 no⏎\nC: HELO client.example⏎\nS: 250 mx⏎\n`, 'strippedSuspected'],
   ],
