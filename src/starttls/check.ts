@@ -178,8 +178,7 @@ function* testedOp(
   const { target, timeout } = settings;
   if (result.outcome !== 'upgraded') return null;
   if (!mayInject(remote.host, target.host, hosts)) return null;
-  const control = result.postTlsCapabilities;
-  return yield* injectionOp({ target, caller: caller(), address: remote.host, control, timeout });
+  return yield* injectionOp({ target, caller: caller(), address: remote.host, timeout });
 }
 
 /** Only this machine, and hosts that somebody has named, are sent commands that they should not execute. */

@@ -70,7 +70,8 @@ const MOST_MESSAGES = 100;
 /*
  * search = base scope aliases size-limit time-limit types-only filter attributes
  */
-function rootSearch(id: number): Buffer {
+/** A search for attributes of the root DSE. */
+export function rootSearch(id: number, attributes: readonly string[]): Buffer {
   const search = constructed(
     SEARCH_REQUEST,
     primitive(OCTET_STRING, ''),
@@ -80,7 +81,7 @@ function rootSearch(id: number): Buffer {
     integer(0),
     primitive(BOOLEAN, Buffer.alloc(1)),
     primitive(PRESENT, 'objectClass'),
-    constructed(SEQUENCE, ...ATTRIBUTES.map((name) => primitive(OCTET_STRING, name))),
+    constructed(SEQUENCE, ...attributes.map((name) => primitive(OCTET_STRING, name))),
   );
   return message(id, search);
 }
@@ -92,7 +93,7 @@ interface RootDse {
 }
 
 function* rootDseOp(wire: Wire, id: number): Op<RootDse> {
-  yield* wire.sendOp(rootSearch(id));
+  yield* wire.sendOp(rootSearch(id, ATTRIBUTES));
   const values: (readonly [string, string])[] = [];
   for (let count = 0; count < MOST_MESSAGES; count += 1) {
     const operation = yield* responseOp(wire, id);

@@ -10,7 +10,7 @@ import { type DialectServerOptions, startDialectServer, stopDialectServers } fro
 import { cleanUpAfterAll, freePort, runProcess, tempDir } from '../support/peer.ts';
 import { makePki, type PkiPaths, writePki } from '../support/pki.ts';
 import { type Step, startPeer, stopPeers } from '../support/scripted-peer.ts';
-import { startVulnerableServer } from '../support/vulnerable-server.ts';
+import { SMTP_SCRIPT, startVulnerableServer } from '../support/vulnerable-server.ts';
 
 const native = engineReports().some(({ name, available }) => name === 'gnutls' && available);
 const ENGINES = native ? ['gnutls', 'node'] : ['node'];
@@ -237,7 +237,7 @@ describe.each(ENGINES)('tcpx starttls on %s', (engine) => {
   });
 
   it('--check finds a server that executes injected commands', async () => {
-    const vulnerable = await startVulnerableServer();
+    const vulnerable = await startVulnerableServer(SMTP_SCRIPT, 'everything');
     try {
       const { code, stdout } = await run(['--check', `smtp://localhost:${vulnerable.port}`]);
       expect(stdout).toMatch(

@@ -134,8 +134,8 @@ const SERVERS: readonly Real[] = [
       return {
         stop,
         urls: [
-          // It answers the search in clear; on half a message it hangs up inside TLS, which may reset the handshake.
-          [`ldap://localhost:${ldapPort}`, 'whole line refused, half line unclear, next segment refused', 'refused'],
+          // It answers the search in clear, and keeps the beginning of one until TLS completes it.
+          [`ldap://localhost:${ldapPort}`, 'whole line refused, half line executed, next segment refused'],
           [`ldaps://localhost:${ldapsPort}`],
         ],
       };

@@ -1,8 +1,10 @@
 // What a check comes down to: verdicts, what may be attacked and certificates as they are shown.
 import { describe, expect, it } from 'vitest';
+import { constructed, ENUMERATED, integer, OCTET_STRING, primitive, SEQUENCE } from '../../src/core/ber.ts';
 import { mayInject } from '../../src/starttls/check.ts';
 import { DIALECTS } from '../../src/starttls/dialects.ts';
 import { INJECTION_PROBES } from '../../src/starttls/injection-probes.ts';
+import { message, messageOf, SEARCH_DONE, SEARCH_ENTRY, SEARCH_REQUEST } from '../../src/starttls/ldap-message.ts';
 import type { Negotiation, Outcome } from '../../src/starttls/negotiation.ts';
 import { firstToExpire, VERDICTS, type Verdict, verdictOf, worstOf } from '../../src/starttls/verdict.ts';
 import { describeChain } from '../../src/tls/certificate.ts';
@@ -104,6 +106,46 @@ describe('the injection test', () => {
       }
       expect(command.toString('latin1'), name).not.toContain("o'brien");
     }
+  });
+
+  const ANSWERS: readonly (readonly [string, string, readonly string[]])[] = [
+    ['smtp', '250-mx\r\n250 SIZE\r\n221\r\n221 by', ['250', '221']],
+    ['ftp', '211-Features:\r\n AUTH TLS\r\n211 End\r\n', ['211']],
+    ['nntp', '111 20260101000000\n205 bye\r\n', ['111', '205']],
+    ['pop3', '+OK\r\nTOP\r\n.\r\n-ERR what?\r\n', ['+OK', '-ERR']],
+    ['imap', '* OK hi\r\ntcpx1 ok done\r\n* BYE\r\n* BAD what?\r\n', ['TCPX1 OK', '* BAD']],
+    ['sieve', '"SASL" ""\r\nOK\r\nNO (X) "OK"\r\nBYE "x"\r\n', ['OK', 'NO', 'BYE']],
+    [
+      'irc',
+      ':irc NOTICE * :x\r\nPING :y\r\n:irc PONG irc :tcpx1\r\n:irc 451 * :x\r\nERROR :x\r\n',
+      ['PONG', '451', 'ERROR'],
+    ],
+    [
+      'xmpp',
+      "<?xml version='1.0'?><stream:stream id='1'><stream:features><sm/></stream:features></stream:stream",
+      ['stream', 'features', '/features'],
+    ],
+    ['postgres', 'R\0\0\0\x08\0\0\0\0E\0\0\0\x13SFATAL\0C08P01\0\0Z\0\0\0\x05', ['R', 'E08P01']],
+    ['http', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n', ['200']],
+  ];
+  it.each(ANSWERS)('tells the answers of %s: %j', (name, said, answers) => {
+    expect(INJECTION_PROBES[name]?.answers(said)).toEqual(answers);
+  });
+
+  it('tells the answers of LDAP by their numbers', () => {
+    const entry = message(3, constructed(SEARCH_ENTRY, primitive(OCTET_STRING, ''), constructed(SEQUENCE)));
+    const done = message(99, constructed(SEARCH_DONE, integer(0, ENUMERATED)));
+    const said = Buffer.concat([entry, done]).toString('latin1');
+    expect(INJECTION_PROBES.ldap?.answers(said)).toEqual(['3d', '99e']);
+  });
+
+  it('injects half a message of LDAP that the question completes', () => {
+    const probe = INJECTION_PROBES.ldap;
+    const parties = { host: 'a', self: 'b' };
+    const glued = Buffer.concat(
+      [probe?.half(parties) ?? [], probe?.question(parties) ?? []].map((part) => Buffer.from(part)),
+    );
+    expect(messageOf(glued)).toMatchObject({ id: 99, operation: { tag: SEARCH_REQUEST } });
   });
 });
 
