@@ -82,8 +82,8 @@ export function reportOf(
   expiresWithin: number,
 ): CheckReport {
   const { result, remote, otherMode } = examination;
-  const injectable = injection?.some((report) => report.result === 'executed') ?? false;
-  const verdict = verdictOf({ result, wrongMode: otherMode !== null, injectable }, expiresWithin);
+  const injections = injection?.map((report) => report.result) ?? [];
+  const verdict = verdictOf({ result, wrongMode: otherMode !== null, injections }, expiresWithin);
   const reason = reasonOf(verdict, examination, target);
   return { target, verdict, reason, result, remote, otherMode, injection };
 }

@@ -1,12 +1,17 @@
 /** One word for how a server stands, each with an exit status of its own: what a monitor looks at. */
+import type { InjectionResult } from './command-injection.ts';
 import type { Negotiation, Outcome } from './negotiation.ts';
 
 /** From best to worst: of many targets, and of several findings, the last one counts. */
 export const VERDICTS = {
   good: { exit: 0, meaning: 'encrypted; certificate and name verified, unless told not to' },
+  unclear: {
+    exit: 9,
+    meaning: 'the same, but it could not be told whether the server executes injected commands',
+  },
   'expires-soon': {
     exit: 10,
-    meaning: 'the same, but a certificate of the chain expires within --expires-within days, or has expired',
+    meaning: 'the same as good, but a certificate of the chain expires within --expires-within days, or has expired',
   },
   'plaintext-only': { exit: 11, meaning: 'in clear, as --policy prefer or never allows' },
   'not-offered': { exit: 12, meaning: 'the server does not offer TLS' },
@@ -46,18 +51,19 @@ export interface Findings {
   readonly result: Negotiation;
   /** A second try showed that the port is for the other mode. */
   readonly wrongMode: boolean;
-  /** The server executed injected commands. */
-  readonly injectable: boolean;
+  /** What became of injected commands; empty where it was not tried. */
+  readonly injections: readonly InjectionResult[];
 }
 
 /** @param expiresWithin days that the whole chain must still be valid */
-export function verdictOf({ result, wrongMode, injectable }: Findings, expiresWithin: number): Verdict {
-  if (injectable) return 'injectable';
+export function verdictOf({ result, wrongMode, injections }: Findings, expiresWithin: number): Verdict {
+  if (injections.includes('executed')) return 'injectable';
   if (wrongMode) return 'wrong-mode';
   const verdict = BY_OUTCOME[result.outcome];
   if (verdict !== 'good') return verdict;
   const first = firstToExpire(result);
-  return first !== null && first.daysLeft < expiresWithin ? 'expires-soon' : verdict;
+  if (first !== null && first.daysLeft < expiresWithin) return 'expires-soon';
+  return injections.includes('unclear') ? 'unclear' : verdict;
 }
 
 /** The certificate of the chain that expires first; null where there is none. */

@@ -9,6 +9,8 @@ import { guardDescriptors } from '../support/conformance.ts';
 import { makePki, type Pki } from '../support/pki.ts';
 import {
   type Kept,
+  POP3_LIST,
+  POP3_SCRIPT,
   startVulnerableServer,
   VULNERABLE_SCRIPTS,
   type VulnerableScript,
@@ -65,5 +67,42 @@ describe.each(ENGINES)('the injection test on %s', (engine) => {
   it.concurrent.each(scripts)('tells what a server of %s %s keeps', async (scheme, _what, script) => {
     const each = await Promise.all(KEPT.map(async (kept) => [kept, await found(scheme, script, kept)] as const));
     expect(Object.fromEntries(each)).toEqual(FOUND);
+  });
+
+  describe('does not call it good where it cannot tell:', () => {
+    const UNCLEAR = { verdict: 'unclear', ...results('unclear', 'unclear') };
+
+    it.concurrent('nobody takes the leave', async () => {
+      const script = { ...POP3_SCRIPT, answers: () => () => '-ERR what?\r\n' };
+      const [clean, half, whole] = await Promise.all(
+        (['nothing', 'half a line', 'whole lines'] as const).map((kept) => found('pop3', script, kept)),
+      );
+      expect(clean).toEqual(UNCLEAR);
+      expect(half).toEqual(UNCLEAR);
+      expect(whole).toMatchObject({ verdict: 'injectable', 'whole line': 'executed' });
+    });
+
+    it.concurrent('the answer to what is glued together is that to the leave', async () => {
+      const words: Readonly<Record<string, string | { readonly last: string }>> = {
+        CAPA: POP3_LIST,
+        NOOP: '+OK\r\n',
+        QUIT: { last: '+OK\r\n' },
+      };
+      const script = { ...POP3_SCRIPT, answers: () => (line: string) => words[line.slice(0, 4)] ?? '-ERR what?\r\n' };
+      const each = { verdict: 'unclear', ...results('dropped', 'unclear') };
+      expect(await found('pop3', script, 'half a line')).toEqual(each);
+    });
+
+    it.concurrent('the server has had enough of connections', async () => {
+      let connections = 0;
+      const script = {
+        ...POP3_SCRIPT,
+        get greeting() {
+          connections += 1;
+          return connections > 2 ? '-ERR too many\r\n' : POP3_SCRIPT.greeting;
+        },
+      };
+      expect(await found('pop3', script, 'nothing')).toEqual({ ...UNCLEAR, 'next segment': 'unclear' });
+    });
   });
 });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { constructed, ENUMERATED, integer, OCTET_STRING, primitive, SEQUENCE } from '../../src/core/ber.ts';
 import { mayInject } from '../../src/starttls/check.ts';
+import type { InjectionResult } from '../../src/starttls/command-injection.ts';
 import { DIALECTS } from '../../src/starttls/dialects.ts';
 import { INJECTION_PROBES } from '../../src/starttls/injection-probes.ts';
 import { message, messageOf, SEARCH_DONE, SEARCH_ENTRY, SEARCH_REQUEST } from '../../src/starttls/ldap-message.ts';
@@ -31,15 +32,20 @@ describe('verdicts', () => {
   ];
   it.each(OUTCOMES)('%s is %s, exit status %i', (outcome, verdict, exit) => {
     const result = negotiationOf({ outcome });
-    expect(verdictOf({ result, wrongMode: false, injectable: false }, 14)).toBe(verdict);
+    expect(verdictOf({ result, wrongMode: false, injections: [] }, 14)).toBe(verdict);
     expect(VERDICTS[verdict].exit).toBe(exit);
   });
 
   it('say what a second try, and the injection test, have shown', () => {
     const timeout = negotiationOf({ outcome: 'timeout' });
-    expect(verdictOf({ result: timeout, wrongMode: true, injectable: false }, 14)).toBe('wrong-mode');
+    expect(verdictOf({ result: timeout, wrongMode: true, injections: [] }, 14)).toBe('wrong-mode');
     const upgraded = negotiationOf({ outcome: 'upgraded' });
-    expect(verdictOf({ result: upgraded, wrongMode: false, injectable: true }, 14)).toBe('injectable');
+    const found = (...injections: readonly InjectionResult[]) =>
+      verdictOf({ result: upgraded, wrongMode: false, injections }, 14);
+    expect(found('dropped', 'executed', 'unclear')).toBe('injectable');
+    expect(found('dropped', 'unclear', 'refused')).toBe('unclear');
+    expect(found('dropped', 'refused')).toBe('good');
+    expect(VERDICTS.unclear.exit).toBe(9);
   });
 
   it('look at the whole chain for what expires first', () => {
@@ -50,8 +56,8 @@ describe('verdicts', () => {
     ];
     const result = negotiationOf({ outcome: 'upgraded', chain });
     expect(firstToExpire(result)?.subject).toBe('CN=issuer');
-    expect(verdictOf({ result, wrongMode: false, injectable: false }, 14)).toBe('expires-soon');
-    expect(verdictOf({ result, wrongMode: false, injectable: false }, 13)).toBe('good');
+    expect(verdictOf({ result, wrongMode: false, injections: [] }, 14)).toBe('expires-soon');
+    expect(verdictOf({ result, wrongMode: false, injections: [] }, 13)).toBe('good');
     expect(firstToExpire(negotiationOf({ outcome: 'clear' }))).toBeNull();
   });
 
@@ -68,7 +74,7 @@ describe('verdicts', () => {
     const exits = Object.values(VERDICTS).map(({ exit }) => exit);
     expect(exits).toEqual([...new Set(exits)].sort((left, right) => left - right));
     // 1 to 3 and 141 are those of the whole command.
-    expect(exits.filter((exit) => (exit > 0 && exit < 10) || exit > 127)).toEqual([]);
+    expect(exits.filter((exit) => (exit > 0 && exit < 4) || exit > 127)).toEqual([]);
     expect(worstOf([])).toBe('good');
     expect(worstOf(['good', 'unverified', 'timeout'])).toBe('unverified');
   });
