@@ -65,7 +65,7 @@ describe('verdicts', () => {
     const certificate = { issuer: '', names: [], validFrom: '', validTo: '', fingerprint256: '', subject: 'CN=own' };
     const result = negotiationOf({ outcome: 'upgraded', chain: [{ ...certificate, daysLeft: -1.1 }] });
     for (const days of [0, 14]) {
-      expect(verdictOf({ result, wrongMode: false, injectable: false }, days)).toBe('expires-soon');
+      expect(verdictOf({ result, wrongMode: false, injections: [] }, days)).toBe('expires-soon');
     }
     expect(VERDICTS['expires-soon'].meaning).toMatch(/or has expired$/);
   });
