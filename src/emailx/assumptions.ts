@@ -41,6 +41,7 @@ export interface EmailxAssumptions {
   readonly dateAndMessageId: boolean;
   readonly replyTo: 'once' | 'always';
   readonly blankHeader: 'guarded' | 'asWritten';
+  readonly mimeHeaders: 'needed' | 'always';
   readonly charset: string;
   readonly longLines: 'encoded' | 'refused' | 'sent';
   readonly missingBody: number;
@@ -234,6 +235,13 @@ export const EMAILX_ASSUMPTIONS: AssumptionTable<EmailxAssumptions> = {
       'a blank header without EMF_HDRCAT: `guarded` puts an empty line before a body that does not begin with header lines, `asWritten` never',
     source: 'emailx §8',
     accepts: oneOf('guarded', 'asWritten'),
+  },
+  mimeHeaders: {
+    value: 'needed',
+    meaning:
+      'MIME-Version and what describes the text: `needed` for attachments, EMF_HTMLBODY, EMF_MIMEBODY and text that is encoded, or `always`',
+    source: 'emailx §11.5, RFC 2045 §4, §6.1',
+    accepts: oneOf('needed', 'always'),
   },
   charset: {
     value: '',

@@ -73,11 +73,9 @@ export function composeLetter(letter: Letter, messageId: string, domain: string)
     const body = alternatives(textOption('text', plain), textOption('html', html));
     return { header: headerOf(lines), body: { bytes: body }, html: false, mimeBody: true };
   }
-  const type = html === undefined ? 'text/plain' : 'text/html';
   const written = html === undefined ? textOption('text', plain) : textOption('html', html);
-  lines.push(`Content-Type: ${type}; charset=utf-8`);
   const bytes = Buffer.from(withFinalLineEnd(written), 'utf8');
-  return { header: headerOf(lines), body: { bytes }, html: false, mimeBody: false };
+  return { header: headerOf(lines), body: { bytes }, html: html !== undefined, mimeBody: false };
 }
 
 /** What is not encoded by now, an address beyond ASCII, is UTF-8 (RFC 6532). */

@@ -14,6 +14,8 @@ import type { Source } from './source.ts';
 
 export interface ComposeRules extends GeneratedFieldRules {
   readonly generatedLines: 'first' | 'last';
+  /** Whether a message of text alone that is not encoded is one of MIME. */
+  readonly mimeHeaders: 'needed' | 'always';
   /** Of a generated text Content-Type; blank for none. */
   readonly charset: string;
   readonly longLines: 'refused' | 'encoded' | 'sent';
@@ -148,15 +150,19 @@ function messageHeader(
 ): string {
   const { replyTo, host } = draft;
   const { text, fields, parts } = plan;
-  const isMime = boundary !== null || draft.html || draft.mimeBody || text.encoding === 'quoted-printable';
   const mime =
     boundary === null
       ? textFields(draft, fields, text, rules)
       : multipartFields(shapeOf(plan).beside.length > 0 ? 'mixed' : relatedTo(draft), boundary, parts);
   const has = (name: string) => fields.some((field) => field.name === name);
-  const generated = generatedFields({ replyTo, host, isMime, mime }, has, rules, uniques);
+  const generated = generatedFields({ replyTo, host, isMime: isMime(draft, text, rules), mime }, has, rules, uniques);
   const own = joined(fields);
   return rules.generatedLines === 'first' ? generated + own : own + generated;
+}
+
+function isMime({ attachments, html, mimeBody }: Draft, text: Part, { mimeHeaders }: ComposeRules): boolean {
+  if (mimeHeaders === 'always' || attachments.length > 0 || html || mimeBody) return true;
+  return text.encoding === 'quoted-printable';
 }
 
 type PlannedAttachment = Plan['attachments'][number];
@@ -216,18 +222,13 @@ function relatedTo({ mimeBody }: Draft): string {
 
 /** What describes the text, as far as the program has not: in the message's header, or in that of the text's part. */
 function textFields(draft: Draft, given: readonly Field[], text: Part, rules: ComposeRules): string[] {
-  const { html, mimeBody } = draft;
-  if (mimeBody) return [];
-  const isPart = draft.attachments.length > 0;
-  const isEncoded = text.encoding === 'quoted-printable';
-  const isMime = isPart || html || isEncoded;
+  if (draft.mimeBody || !isMime(draft, text, rules)) return [];
   const lines: string[] = [];
-  if (isMime && fieldValue(given, 'content-type') === null) {
-    lines.push(
-      `Content-Type: text/${html ? 'html' : 'plain'}${rules.charset === '' ? '' : `; charset=${rules.charset}`}`,
-    );
+  if (fieldValue(given, 'content-type') === null) {
+    const charset = rules.charset === '' ? '' : `; charset=${rules.charset}`;
+    lines.push(`Content-Type: text/${draft.html ? 'html' : 'plain'}${charset}`);
   }
-  if (isMime && text.encoding !== '7bit' && fieldValue(given, 'content-transfer-encoding') === null) {
+  if (text.encoding !== '7bit' && fieldValue(given, 'content-transfer-encoding') === null) {
     lines.push(`Content-Transfer-Encoding: ${text.encoding}`);
   }
   return lines;

@@ -33,6 +33,9 @@ export interface ContentDefaults {
 
 export const NO_DEFAULTS: ContentDefaults = Object.freeze({ domain: '', redirect: '', addBcc: [], signature: null });
 
+const COMPLETE_RULES = { xMailer: '', dateAndMessageId: false, charset: 'utf-8' } as const;
+const LETTER_RULES = { ...COMPLETE_RULES, dateAndMessageId: true, mimeHeaders: 'always' } as const;
+
 /** What makes a letter, and has no place beside a complete message. */
 const OF_LETTERS = ['replyTo', 'subject', 'text', 'html', 'headers', 'attachments'] as const;
 const KNOWN_ENVELOPE: Readonly<Record<keyof MailEnvelope, true>> = { from: true, to: true };
@@ -60,7 +63,7 @@ export function prepareContent(options: MailOptions, defaults: ContentDefaults):
       : { ...composeLetter(options, messageId, defaults.domain), signature: defaults.signature };
   const message = buildMessage(
     { ...parts, attachments, joinHeader: false, replyTo: '', host, locate: (path) => resolve(path) },
-    { ...emailxDefaults(), xMailer: '', dateAndMessageId: whole === undefined, charset: 'utf-8' },
+    { ...emailxDefaults(), ...(whole === undefined ? LETTER_RULES : COMPLETE_RULES) },
   );
   return { message, envelope, messageId };
 }

@@ -45,12 +45,13 @@ behaviour({ ids: ['LETTER-RESULT', 'LETTER-ENVELOPE'], title: 'a letter and its 
     authenticated: null,
   });
   expect(text.split('\r\n').filter((line) => !line.startsWith('Date: '))).toEqual([
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=utf-8',
     'From: Me Myself <me@example.com>',
     'To: Ann <ann@example.com>, bob@example.com, ann@example.com',
     'Subject: greetings',
     `Message-ID: ${sent.messageId}`,
     'X-Order: 42',
-    'Content-Type: text/plain; charset=utf-8',
     '',
     'Hello',
     '',

@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Argument, createJob, F, type JobOptions, type ListArgument, S } from 'tcpx';
 import { EMF_ALREADYOPEN, EMF_CLOSEONLY, EMF_LEAVEOPEN, EMF_OPENONLY, EMF_STARTTLS, EMF_TLS } from 'tcpx/ashell.def';
-import { beforeAll, expect } from 'vitest';
+import { sendMail } from 'tcpx/emailx';
+import { beforeAll, expect, it } from 'vitest';
 import { COLUMNS, type Column } from '../support/conformance.ts';
 import { type Mechanism, type Postfix, startPostfix, withoutTrace } from '../support/mail-servers.ts';
 import { cleanUpAfterAll, interop, tempDir } from '../support/peer.ts';
@@ -188,4 +189,23 @@ interop('EMAILX and postfix', ['postfix', 'dovecot', 'root'], () => {
       expect(result.errmsg).toContain('the message was not delivered');
     },
   );
+});
+
+interop('sendMail to a Postfix that wants octets above 127 labelled', ['postfix', 'root'], () => {
+  let server: Postfix;
+  beforeAll(async () => {
+    server = await startPostfix(pki, { settings: { strict_8bitmime_body: 'yes' } });
+    return () => server.stop();
+  });
+
+  it.each([{ text: 'grüß' }, { html: '<p>grüß' }])('%j', async (contents) => {
+    const sent = await sendMail({
+      server: `localhost:${server.submissionPort}`,
+      tls: 'never',
+      from: 'me@example.com',
+      to: 'ann@example.com',
+      ...contents,
+    });
+    expect(sent.reply.code, server.log()).toBe(250);
+  });
 });

@@ -101,6 +101,27 @@ Hello
   },
 };
 
+const ALWAYS: Record<string, Case> = {
+  'a text that is not encoded': {
+    parts: { header: 'A: 1', body: literal('Hello\r\n') },
+    rules: { mimeHeaders: 'always', charset: 'utf-8' },
+    lines: 'MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nA: 1\n\nHello\n',
+  },
+  'octets above 127': {
+    parts: { header: 'A: 1', body: literal('\xc3\xa4\r\n') },
+    rules: { mimeHeaders: 'always' },
+    lines: 'MIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: 8bit\nA: 1\n\n<c3><a4>\n',
+  },
+  'what the program wrote itself': {
+    parts: {
+      header: 'mime-version: 1.0\r\nContent-type: text/x\r\nContent-Transfer-Encoding: 8bit',
+      body: literal('\xe4\r\n'),
+    },
+    rules: { mimeHeaders: 'always' },
+    lines: 'mime-version: 1.0\nContent-type: text/x\nContent-Transfer-Encoding: 8bit\n\n<e4>\n',
+  },
+};
+
 const JOINED: Record<string, Case> = {
   'header lines in the body': {
     parts: { body: literal('From: a@x.example\r\nSubject: s\r\n t\r\n\r\nHello: world\r\n') },
@@ -404,6 +425,7 @@ Content-Transfer-Encoding: 8bit
 
 describe.each([
   ['plain', PLAIN],
+  ['MIME headers always', ALWAYS],
   ['header and body', JOINED],
   ['MIME', MIME],
 ])('%s', (_, cases) => {

@@ -1,0 +1,51 @@
+// Mail of sendMail as octets: what stands in its header, how it is encoded, and for which server.
+import { describe, expect, it } from 'vitest';
+import type { MailOptions } from '../../src/emailx/mail-options.ts';
+import { composeMail } from '../../src/emailx/send-mail.ts';
+import { octetsOf } from '../support/mail-message.ts';
+
+const BASE = { server: 'localhost', host: 'client.example', from: 'me@example.com', to: 'ann@example.com' };
+const ANY_OCTETS = { eightBitMime: true, binaryMime: true };
+const ASCII = { eightBitMime: false, binaryMime: false };
+
+function composed(options: Partial<MailOptions>, carriage = ANY_OCTETS): Buffer {
+  const { message } = composeMail({ ...BASE, ...options });
+  try {
+    return octetsOf(message.encodedFor(carriage));
+  } finally {
+    message.close();
+  }
+}
+
+const latin1 = (octets: Buffer) => octets.toString('latin1');
+/** The lines of the header that say what the contents are. */
+const described = (octets: Buffer) =>
+  (latin1(octets).split('\r\n\r\n')[0] ?? '').split('\r\n').filter((line) => /^(mime-|content-)/i.test(line));
+
+describe('a letter says what it holds', () => {
+  const [version, plain, html] = ['MIME-Version: 1.0', 'text/plain; charset=utf-8', 'text/html; charset=utf-8'];
+  const eightBit = 'Content-Transfer-Encoding: 8bit';
+  const quotedPrintable = 'Content-Transfer-Encoding: quoted-printable';
+
+  it.each<[string, Partial<MailOptions>, typeof ASCII, readonly string[]]>([
+    ['text in ASCII', { text: 'hello' }, ANY_OCTETS, [version, `Content-Type: ${plain}`]],
+    ['text beyond it', { text: 'grüß' }, ANY_OCTETS, [version, `Content-Type: ${plain}`, eightBit]],
+    ['for a server without 8BITMIME', { text: 'grüß' }, ASCII, [version, `Content-Type: ${plain}`, quotedPrintable]],
+    ['HTML in ASCII', { html: '<p>hello' }, ANY_OCTETS, [version, `Content-Type: ${html}`]],
+    ['HTML beyond it', { html: '<p>grüß' }, ANY_OCTETS, [version, `Content-Type: ${html}`, eightBit]],
+    [
+      'text and HTML',
+      { text: 'é', html: 'é' },
+      ANY_OCTETS,
+      [version, expect.stringMatching(/^Content-Type: multipart\/alternative; boundary="/)],
+    ],
+  ])('%s', (_, options, carriage, lines) => {
+    expect(described(composed(options, carriage))).toEqual(lines);
+  });
+
+  it('in the part of its text, too', () => {
+    const attachments = [{ content: 'x', name: 'a.bin' }];
+    const part = `Content-Type: ${html}\r\n${eightBit}\r\n\r\n<p>grüß`;
+    expect(composed({ html: '<p>grüß', attachments }).toString('utf8')).toContain(`\r\n${part}`);
+  });
+});
