@@ -1,7 +1,7 @@
 /** Addresses as people write them: `ann@example.com`, `Ann <ann@example.com>, "Bob, Jr." <bob@example.com>` (RFC 5322 §3.4). */
-import { createRequire } from 'node:module';
 import { domainToASCII } from 'node:url';
 import { UsageError } from '../core/errors.ts';
+import { readAddressList } from './address-list.ts';
 import { textOption } from './option-checks.ts';
 import { hasControl, isAscii } from './text.ts';
 
@@ -11,20 +11,13 @@ export interface Mailbox {
   readonly address: string;
 }
 
-type Parser = typeof import('nodemailer/lib/addressparser');
-
-/** What can only be one address without a name, and needs no parser. */
-const BARE = /^[^\s<>()[\],;:\\"@]+@[^\s<>()[\],;:\\"@]+$/;
-/** The part of it in front of the `@`. */
-const LOCAL = /^[^\s<>()[\],;:\\"@]+$/;
-/** What can only be a name of plain words and an address. */
-const NAMED = /^([\w'.-]+(?: +[\w'.-]+)*) *<([^<>]*)>$/;
+const LONGEST_SHOWN = 100;
 
 /**
  * The mailboxes of a list, or of several; groups are taken apart. An empty list has none.
  *
  * @param domain completes an address that has none; blank for none
- * @throws UsageError that names the option, for what is no address
+ * @throws UsageError that names the option, for what is no address, and for addresses that no comma separates
  */
 export function parseMailboxes(option: string, value: string | readonly string[] | undefined, domain = ''): Mailbox[] {
   const lists = value === undefined ? [] : Array.isArray(value) ? value : [value];
@@ -33,43 +26,21 @@ export function parseMailboxes(option: string, value: string | readonly string[]
 
 function parseList(option: string, list: string, domain: string): Mailbox[] {
   const trimmed = list.trim();
-  if (trimmed === '') return [];
   if (hasControl(trimmed)) throw new UsageError(`${option} holds a control character such as a line end`);
-  return (simpleList(trimmed, domain) ?? parsed(trimmed)).map(({ name, address }) => {
-    const complete = domain !== '' && LOCAL.test(address) ? `${address}@${domain}` : address;
-    if (BARE.test(complete)) return { name, address: withAsciiDomain(complete) };
-    const shown = JSON.stringify((name || address || list).slice(0, LONGEST_SHOWN));
-    throw new UsageError(`${option}: ${shown} is no address such as ann@example.com`);
+  const refusal = (text: string, reason: string) =>
+    new UsageError(`${option}: ${JSON.stringify(text.slice(0, LONGEST_SHOWN))} ${reason}`);
+  const none = 'is no address such as ann@example.com';
+  const several = 'is not one address: separate addresses by commas, and put a name with an @ into quotes';
+  const listed = readAddressList(trimmed);
+  if ('several' in listed) throw refusal(listed.text, listed.several ? several : none);
+  return listed.map(({ name, local, domain: own, text }) => {
+    if (own === null && domain === '') throw refusal(text, none);
+    return { name, address: withAsciiDomain(local, own ?? domain) };
   });
 }
 
 /** So that only a local part beyond ASCII asks for SMTPUTF8. A domain that no name can be made of is left to be refused. */
-function withAsciiDomain(address: string): string {
-  const at = address.lastIndexOf('@');
-  if (isAscii(address) || !isAscii(address.slice(0, at))) return address;
-  return `${address.slice(0, at)}@${domainToASCII(address.slice(at + 1)) || address.slice(at + 1)}`;
-}
-
-const LONGEST_SHOWN = 100;
-
-/** The mailboxes of a list that needs no parser; null for any other. */
-function simpleList(list: string, domain: string): Mailbox[] | null {
-  if (/["()\\;:[\]]/.test(list)) return null;
-  const mailboxes: Mailbox[] = [];
-  for (const item of list.split(',')) {
-    const text = item.trim();
-    const [, name = '', address = text] = NAMED.exec(text) ?? [];
-    if (!BARE.test(address) && (domain === '' || !LOCAL.test(address))) return null;
-    mailboxes.push({ name, address });
-  }
-  return mailboxes;
-}
-
-function parsed(list: string): Mailbox[] {
-  const { default: parse } = createRequire(import.meta.url)('nodemailer/lib/addressparser') as Parser;
-  return parse(list, { flatten: true }).map(({ name = '', address = '' }) => ({
-    name,
-    // A word alone is taken for a name.
-    address: address === '' ? name : address,
-  }));
+function withAsciiDomain(local: string, domain: string): string {
+  const isNamed = isAscii(domain) || !isAscii(local);
+  return `${local}@${isNamed ? domain : domainToASCII(domain) || domain}`;
 }

@@ -83,6 +83,10 @@ describe.concurrent('a complete message on standard input', () => {
     ['\nTo: ann@example.com\n', /it is empty/],
     ['From: me@example.com\nSubject: x\n\nTo: ann@example.com\n', /names no recipient in To, Cc or Bcc/],
     ['To: ann@example.com\n\nx\n', /has no From line: give --from/],
+    [
+      'To: b@x.example c@x.example\nFrom: me@example.com\n\nx\n',
+      /the line To: "b@x.example c@x.example" is not one address/,
+    ],
     ['To: ann\nFrom: me@example.com\n\nx\n', /the line To: "ann" is no address/],
     [`To: ann@example.com\nX: ${'x'.repeat(300_000)}`, /the header is longer than 262144 bytes/],
   ])('%j is refused', async (input, text) => {

@@ -274,6 +274,7 @@ const wrong: readonly (readonly [string, object, RegExp])[] = [
   ['a sender that is none', { from: 'me' }, /^from: "me" is no address such as/],
   ['no recipient', { to: undefined }, /^there is no recipient/],
   ['a recipient that is none', { to: ['ann@example.com', 'bob'] }, /^to: "bob" is no address such as/],
+  ['recipients without a comma', { to: '<a@x.example> <b@x.example>' }, /^to: "<a@x.*" is not one address: separate/],
   ['a list of something else', { cc: [7] }, /^cc is a string, not number/],
   ['an injected recipient', { to: 'a@x.example\r\nRCPT TO:<b@x.example>' }, /^to holds a control character/],
   ['a recipient that is too long', { to: `${'a'.repeat(300)}@x.example` }, /longer than 254 octets/],
