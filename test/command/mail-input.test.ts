@@ -77,6 +77,12 @@ describe.concurrent('a complete message on standard input', () => {
     expect(bounce.envelope[0]).toBe('MAIL FROM:<>');
   });
 
+  it('may go to any address that SMTP allows', async () => {
+    const { code, envelope } = await dry('From: "j d"@x.example\nTo: u@[127.0.0.1],\n\tu@[IPv6:::1]\n\nx\n');
+    expect(code).toBe(0);
+    expect(envelope).toEqual(['MAIL FROM:<"j d"@x.example>', 'RCPT TO:<u@[127.0.0.1]>', 'RCPT TO:<u@[IPv6:::1]>']);
+  });
+
   it.each([
     ['', /is no message: it has to begin with header lines such as 'To: \.\.\.', it is empty/],
     ['hello\n', /"hello" is none/],

@@ -49,3 +49,18 @@ describe('a letter says what it holds', () => {
     expect(composed({ html: '<p>grüß', attachments }).toString('utf8')).toContain(`\r\n${part}`);
   });
 });
+
+describe('an address that SMTP allows', () => {
+  it.each(['"j d"@x.example', '"a@b"@x.example', 'u@[127.0.0.1]', 'u@[IPv6:::1]'])('%s', (address) => {
+    for (const written of [address, `Ann <${address}>`]) {
+      const { message, envelope } = composeMail({ ...BASE, text: 'x', from: written, to: written });
+      const header = latin1(octetsOf(message));
+      message.close();
+      expect(envelope).toEqual({ from: address, to: [address] });
+      expect(header).toContain(`\r\nFrom: ${written}\r\nTo: ${written}\r\n`);
+    }
+    const { message, envelope } = composeMail({ ...BASE, text: 'x', envelope: { from: address, to: address } });
+    message.close();
+    expect(envelope).toEqual({ from: address, to: [address] });
+  });
+});
