@@ -7,10 +7,11 @@ import { runAsync } from '../core/run.ts';
 import { errnoStatus } from '../tcpx/status.ts';
 import { deliverOp, refusedMail, type SentMail } from './deliver.ts';
 import { EmailxError } from './error.ts';
-import { isStream } from './mail-attachments.ts';
 import { type ContentDefaults, type MailContent, NO_DEFAULTS, prepareContent } from './mail-content.ts';
 import { type DeliverySettings, type MailOptions, parseDelivery } from './mail-options.ts';
+import { MailStreams } from './mail-streams.ts';
 import type { Message } from './message.ts';
+import type { Spool } from './spool.ts';
 import { readable } from './text.ts';
 
 /** What stands beside the options where they come from the command line and a configuration file. */
@@ -32,9 +33,8 @@ export async function sendMail(options: MailOptions): Promise<SentMail> {
 }
 
 /** {@link sendMail} with what a configuration file says. */
-export async function sendAdjusted(options: MailOptions, { delivery, content }: Adjustments): Promise<SentMail> {
-  const settings = { ...parseDelivery(options), ...delivery };
-  return usingContent(options, settings, content, (prepared) => deliver(options, settings, prepared));
+export async function sendAdjusted(options: MailOptions, adjustments: Adjustments): Promise<SentMail> {
+  return usingContent(options, adjustments, (content, settings) => deliver(options, settings, content));
 }
 
 async function deliver(options: MailOptions, settings: DeliverySettings, content: MailContent): Promise<SentMail> {
@@ -51,23 +51,26 @@ async function deliver(options: MailOptions, settings: DeliverySettings, content
 /** The contents while `use` works with them, with what streams brought. */
 async function usingContent<T>(
   options: MailOptions,
-  { until, signal }: DeliverySettings,
-  defaults: ContentDefaults,
-  use: (content: MailContent) => Promise<T>,
+  { delivery, content: defaults }: Adjustments,
+  use: (content: MailContent, settings: DeliverySettings) => Promise<T>,
 ): Promise<T> {
-  const spool = hasStreams(options) ? new (await import('./spool.ts')).Spool(until, signal) : null;
+  const streams = new MailStreams(options);
+  let spool: Spool | null = null;
   try {
+    const settings = { ...parseDelivery(options), ...delivery };
+    if (streams.any) spool = new (await import('./spool.ts')).Spool(streams, settings.until, settings.signal);
     const content = prepareContent(spool === null ? options : await spool.take(options), defaults);
     try {
       // They are open: where a name is not needed for that, none is left behind by a process that is killed.
       if (process.platform !== 'win32') await spool?.dispose();
-      return await use(content);
+      return await use(content, settings);
     } finally {
       content.message.close();
     }
   } catch (error) {
     throw refusal(error);
   } finally {
+    streams.end();
     await spool?.dispose();
   }
 }
@@ -91,11 +94,10 @@ export function composeMail(options: MailOptions): ComposedMail {
 /** {@link composeMail} with what a configuration file says, and with streams. The message is closed after `use`. */
 export function composeAdjusted<T>(
   options: MailOptions,
-  { delivery, content }: Adjustments,
+  adjustments: Adjustments,
   use: (composed: ComposedMail) => Promise<T>,
 ): Promise<T> {
-  const settings = { ...parseDelivery(options), ...delivery };
-  return usingContent(options, settings, content, (prepared) => use(composedMail(prepared)));
+  return usingContent(options, adjustments, (content) => use(composedMail(content)));
 }
 
 function composedMail({ message, envelope }: MailContent): ComposedMail {
@@ -115,8 +117,4 @@ export function prepare(options: MailOptions): MailContent {
 function refusal(error: unknown): unknown {
   if (error instanceof EmailxError) return refusedMail(error, error.status);
   return error instanceof CancelledError ? refusedMail(error, errnoStatus('ECANCELED')) : error;
-}
-
-function hasStreams({ message, attachments }: MailOptions): boolean {
-  return isStream(message) || (Array.isArray(attachments) && attachments.some((item) => isStream(item?.content)));
 }

@@ -13,6 +13,7 @@ import { reasonOf } from '../core/reason.ts';
 import { EmailxError } from './error.ts';
 import { isStream, type MailAttachment } from './mail-attachments.ts';
 import type { MailOptions, MailStream } from './mail-options.ts';
+import { giveUp, type MailStreams } from './mail-streams.ts';
 import type { Refusal } from './statuses.ts';
 
 /** What is kept in memory, in bytes. */
@@ -23,10 +24,12 @@ type Kept = { readonly content: Uint8Array } | { readonly file: string };
 export class Spool {
   #directory: string | null = null;
   #files = 0;
+  readonly #streams: MailStreams;
   readonly #signal: CancelSignal | undefined;
   readonly #until: Deadline;
 
-  constructor(until: Deadline, signal: CancelSignal | undefined) {
+  constructor(streams: MailStreams, until: Deadline, signal: CancelSignal | undefined) {
+    this.#streams = streams;
     this.#until = until;
     this.#signal = signal;
   }
@@ -90,7 +93,7 @@ export class Spool {
 
   /** The chunks of a stream, which may be silent for as long as the call may last. */
   async *#untilEnd(stream: MailStream, what: string, refusal: Refusal): AsyncGenerator<Uint8Array> {
-    const chunks = stream[Symbol.asyncIterator]();
+    const chunks = this.#streams.begin(stream);
     const limit = new Limit(this.#until, this.#signal);
     let ended = false;
     try {
@@ -112,12 +115,6 @@ export class Spool {
       if (!ended) giveUp(stream, chunks);
     }
   }
-}
-
-/** A stream of Node ends at once when it is destroyed; any other when it next gets to it, which is not waited for. */
-function giveUp(stream: MailStream, chunks: AsyncIterator<unknown>): void {
-  if ('destroy' in stream && typeof stream.destroy === 'function') stream.destroy();
-  else chunks.return?.().catch(() => {});
 }
 
 function isOurs(error: unknown): boolean {

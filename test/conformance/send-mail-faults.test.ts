@@ -1,10 +1,10 @@
 // How sendMail fails: what the error says, and the end of a call by its signal or its timeout, at every stage.
 
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { EMS_BADCFG, EMS_BADRESP, EMS_TIMEOUT } from 'tcpx/ashell.def';
+import { EMS_BADATT, EMS_BADCFG, EMS_BADRESP, EMS_TIMEOUT } from 'tcpx/ashell.def';
 import { type MailOptions, sendMail } from 'tcpx/emailx';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { behaviour, guardDescriptors } from '../support/conformance.ts';
@@ -380,6 +380,42 @@ describe('a stream', () => {
     await expect(sent(second, { signal: AbortSignal.timeout(200) })).rejects.toMatchObject({ status: -125 });
     expect([first.destroyed, second.destroyed]).toEqual([true, true]);
     expect(kept()).toEqual([]);
+  });
+
+  it('that fails before its turn fails the call, not the process', async () => {
+    const first = createReadStream('/dev/zero', { end: 20_000_000 });
+    const attachments = [
+      { content: first, name: 'a' },
+      { content: createReadStream('/nonexistent'), name: 'b' },
+    ];
+    await expect(sendMail({ ...LETTER, server: 'localhost:1', attachments })).rejects.toMatchObject({
+      status: EMS_BADATT,
+      reason: expect.stringMatching(/^attachments\[1\]\.content ended with an error: no such file/),
+    });
+    expect(first.destroyed).toBe(true);
+    expect(kept()).toEqual([]);
+  });
+
+  it('behind one that fails is ended with the call', async () => {
+    let begun = false;
+    const generator = (async function* () {
+      begun = true;
+      yield '';
+    })();
+    const rest = [createReadStream('/dev/zero'), new ReadableStream(), generator];
+    const attachments = [createReadStream('/nonexistent'), ...rest].map((content) => ({ content, name: 'a' }));
+    await expect(sendMail({ ...LETTER, server: 'localhost:1', attachments })).rejects.toMatchObject({
+      status: EMS_BADATT,
+    });
+    expect(attachments[1]?.content).toMatchObject({ destroyed: true });
+    expect(await attachments[2]?.content[Symbol.asyncIterator]().next()).toMatchObject({ done: true });
+    expect([await generator.next(), begun]).toEqual([{ done: true, value: undefined }, false]);
+  });
+
+  it('is ended by a call that makes no sense', async () => {
+    const content = createReadStream('/nonexistent');
+    await expect(sent(content, { server: 'no server' })).rejects.toThrow(/^server: /);
+    expect(content.destroyed).toBe(true);
   });
 
   it('of something else is refused', async () => {
