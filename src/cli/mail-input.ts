@@ -4,7 +4,7 @@
  */
 import { UsageError } from '../core/errors.ts';
 import { newMessageId, rfc5322Date } from '../emailx/generated-fields.ts';
-import { type Field, fieldsOf, fieldValue } from '../emailx/head.ts';
+import { type Field, fieldsOf, fieldValue, LONGEST_HEAD } from '../emailx/head.ts';
 import { crlfText } from '../emailx/line-ends.ts';
 import { parseMailboxes } from '../emailx/mailboxes.ts';
 import { readable } from '../emailx/text.ts';
@@ -16,8 +16,6 @@ export interface CompleteInput {
   readonly to: readonly string[];
 }
 
-/** What a header may have, in bytes. */
-const LONGEST_HEAD = 262_144;
 /** An empty line, by whatever line ends. */
 const EMPTY_LINE = /^\r?\n|\n\r?\n/;
 const RECIPIENTS = ['to', 'cc', 'bcc'] as const;
@@ -59,7 +57,9 @@ export async function completeInput(input: AsyncIterable<Buffer>, from: string |
     ...fields.filter(({ name }) => !HIDDEN.has(name)).map(({ text }) => text),
     '\r\n',
   ];
-  return { message: joined(lines.join(''), rest, chunks), from: sender ?? from ?? '', to };
+  const begin = lines.join('');
+  if (begin.length > LONGEST_HEAD) throw tooLong();
+  return { message: joined(begin, rest, chunks), from: sender ?? from ?? '', to };
 }
 
 /** The header lines, each with CRLF, and what was read behind the empty line. */
@@ -69,14 +69,19 @@ async function headOf(chunks: AsyncIterator<Buffer>): Promise<{ head: string; re
     const text = read.toString('latin1');
     const match = EMPTY_LINE.exec(text);
     if (match !== null) {
+      if (match.index > LONGEST_HEAD) throw tooLong();
       const end = match.index + match[0].length;
       return { head: complete(text.slice(0, match.index)), rest: read.subarray(end) };
     }
-    if (read.length > LONGEST_HEAD) throw new UsageError(`the header is longer than ${LONGEST_HEAD} bytes`);
+    if (read.length > LONGEST_HEAD) throw tooLong();
     const next = await chunks.next();
     if (next.done === true) return { head: complete(text), rest: Buffer.alloc(0) };
     read = Buffer.concat([read, next.value]);
   }
+}
+
+function tooLong(): UsageError {
+  return new UsageError(`the header is longer than ${LONGEST_HEAD} bytes`);
 }
 
 function complete(lines: string): string {

@@ -7,8 +7,8 @@ import { crlfText } from './line-ends.ts';
 import type { Source } from './source.ts';
 import { quoted } from './text.ts';
 
-/** Where a body that begins with header lines must have come to the empty line, in octets. */
-const LONGEST_HEAD = 256 * 1024;
+/** A body that begins with header lines has its empty line within so many octets. */
+export const LONGEST_HEAD = 256 * 1024;
 
 /** An empty line and the line end before it; a CR is a line end of its own only where no LF follows. */
 const EMPTY_LINE = /(?:^|\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)/;
@@ -75,8 +75,8 @@ export function splitHead(header: string, body: Source): Head {
     return { lines, remainder: '', bodyStart: joined.length - remainder.length - header.length };
   }
   if (body.size > LONGEST_HEAD) {
-    const reason = `no empty line ends the header within the first ${LONGEST_HEAD} octets of the body`;
-    throw new EmailxError('badHeader', `${reason}; write the header as the parameter, or an empty line behind it`);
+    const reason = `no empty line ends the header within the first ${LONGEST_HEAD} octets`;
+    throw new EmailxError('badHeader', `${reason}; put one between header and text`);
   }
   const lines = /[\r\n]$|^$/.test(joined) ? joined : `${joined}\r\n`;
   return { lines: crlfText(lines), remainder: '', bodyStart: body.size };

@@ -33,8 +33,9 @@ export interface ContentDefaults {
 
 export const NO_DEFAULTS: ContentDefaults = Object.freeze({ domain: '', redirect: '', addBcc: [], signature: null });
 
-const COMPLETE_RULES = { xMailer: '', dateAndMessageId: false, charset: 'utf-8' } as const;
-const LETTER_RULES = { ...COMPLETE_RULES, dateAndMessageId: true, mimeHeaders: 'always' } as const;
+const LETTER_RULES = { xMailer: '', dateAndMessageId: true, mimeHeaders: 'always', charset: 'utf-8' } as const;
+/** What a message says of itself is left alone, and its first line is of its header, whatever it looks like. */
+const COMPLETE_RULES = { xMailer: '', dateAndMessageId: false, blankHeader: 'asWritten', charset: 'utf-8' } as const;
 
 /** What makes a letter, and has no place beside a complete message. */
 const OF_LETTERS = ['replyTo', 'subject', 'text', 'html', 'headers', 'attachments'] as const;

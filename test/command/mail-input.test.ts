@@ -94,11 +94,29 @@ describe.concurrent('a complete message on standard input', () => {
       /the line To: "b@x.example c@x.example" is not one address/,
     ],
     ['To: ann\nFrom: me@example.com\n\nx\n', /the line To: "ann" is no address/],
-    [`To: ann@example.com\nX: ${'x'.repeat(300_000)}`, /the header is longer than 262144 bytes/],
   ])('%j is refused', async (input, text) => {
     const { code, stderr } = await dry(input);
     expect(code).toBe(2);
     expect(stderr).toMatch(text);
+  });
+
+  it.each([
+    ['without an end', `X: ${'x'.repeat(300_000)}`],
+    ['with an end that is read at once', `${'X: 1\n'.repeat(60_000)}\nx\n`],
+    ['that only grows too long by CR', `${'X: 1\n'.repeat(52_300)}\nx\n`],
+  ])('is refused with a header %s', async (_, lines) => {
+    const { code, stderr } = await dry(`From: me@example.com\nTo: ann@example.com\n${lines}`);
+    expect(code).toBe(2);
+    expect(stderr).toContain('the header is longer than 262144 bytes');
+  });
+
+  it('may have a header of just that length', async () => {
+    const rest = 'From: me@example.com\nTo: ann@example.com\nDate: x\nMessage-ID: <x@y>\n';
+    const left = 262_144 - rest.length - 4 - 2;
+    const filled = 'X: 1\n'.repeat(Math.floor(left / 6));
+    const { code, text } = await dry(`${rest}${filled}\ntext\n`);
+    expect(code).toBe(0);
+    expect(text).toBe(`${rest}${filled}\ntext\n`.replaceAll('\n', '\r\n'));
   });
 
   it('that is large waits in a file that goes away again', async () => {

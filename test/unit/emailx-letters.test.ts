@@ -1,9 +1,14 @@
 // Mail of sendMail as octets: what stands in its header, how it is encoded, and for which server.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { MailOptions } from '../../src/emailx/mail-options.ts';
 import { composeMail } from '../../src/emailx/send-mail.ts';
 import { octetsOf } from '../support/mail-message.ts';
+import { cleanUpAfterAll, tempDir } from '../support/peer.ts';
 
+cleanUpAfterAll();
+const directory = tempDir();
 const BASE = { server: 'localhost', host: 'client.example', from: 'me@example.com', to: 'ann@example.com' };
 const ANY_OCTETS = { eightBitMime: true, binaryMime: true };
 const ASCII = { eightBitMime: false, binaryMime: false };
@@ -62,5 +67,42 @@ describe('an address that SMTP allows', () => {
     const { message, envelope } = composeMail({ ...BASE, text: 'x', envelope: { from: address, to: address } });
     message.close();
     expect(envelope).toEqual({ from: address, to: [address] });
+  });
+});
+
+describe('a complete message', () => {
+  const complete = (message: string | { file: string }, carriage = ANY_OCTETS) => {
+    const { message: built } = composeMail({
+      server: 'localhost',
+      message,
+      envelope: { from: '', to: 'ann@x.example' },
+    });
+    try {
+      return latin1(octetsOf(built.encodedFor(carriage)));
+    } finally {
+      built.close();
+    }
+  };
+  const header = 'From: a@x.example\r\nTo: b@x.example\r\nSubject: hi\r\n';
+  const mbox = 'From a@x.example Sat Nov 21 10:00:00 2026\r\n';
+
+  it.each([
+    ['may have no text', header, `${header}\r\n`],
+    ['nor the end of its last line', header.slice(0, -2), `${header}\r\n`],
+    ['may come out of a mailbox', `${mbox}${header}\r\ntext\r\n`, `${mbox}${header}\r\ntext\r\n`],
+    ['may begin oddly', `what?\r\n${header}\r\ntext\r\n`, `what?\r\n${header}\r\ntext\r\n`],
+    ['may have no header', '\r\ntext: text\r\n', '\r\ntext: text\r\n'],
+  ])('%s, and goes out as it is', (_, message, octets) => {
+    expect(complete(message)).toBe(octets);
+    const file = join(directory, 'complete.eml');
+    writeFileSync(file, message);
+    expect(complete({ file })).toBe(octets);
+  });
+
+  it('is refused where its header does not seem to end', () => {
+    const long = 'X: 1\r\n'.repeat(50_000);
+    expect(() => complete(`${header}${long}\r\ntext\r\n`)).toThrow(
+      /^no empty line ends the header within the first 262144 octets; /,
+    );
   });
 });
