@@ -17,10 +17,11 @@ input: at a terminal without echo. It is never an argument, as everybody on the 
 input is the message, the password has to come from elsewhere.
 
 A message of -t may be of any size: what does not fit into a megabyte waits in a temporary file that only this user can
-read. Date and Message-ID are added where they are missing. A line with a dot alone does not end it.
+read. Date and Message-ID are added where they are missing. A line with a dot alone does not end it. With -t, --from is
+whom the server tells of failures, and the From line of a message that has none.
 
-A configuration file is one of XCALL EMAILX, with all of its directives. Without SECURE in it STARTTLS is required; a
-SERVER without a port means 25.
+A configuration file is one of XCALL EMAILX, with all of its directives; REPLYTO and SIGNATURE are not for -t. Without
+SECURE in it STARTTLS is required; a SERVER without a port means 25.
 
 Exit status:
 ${outcomeLines()}  1    anything else went wrong

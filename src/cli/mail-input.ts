@@ -3,17 +3,28 @@
  * taken out, what a submission has to have is added, and the rest goes through as it comes.
  */
 import { UsageError } from '../core/errors.ts';
+import { mailboxField } from '../emailx/compose-mail.ts';
 import { newMessageId, rfc5322Date } from '../emailx/generated-fields.ts';
 import { type Field, fieldsOf, fieldValue, LONGEST_HEAD } from '../emailx/head.ts';
 import { crlfText } from '../emailx/line-ends.ts';
-import { parseMailboxes } from '../emailx/mailboxes.ts';
+import { type Mailbox, parseMailboxes } from '../emailx/mailboxes.ts';
 import { readable } from '../emailx/text.ts';
 
 export interface CompleteInput {
   readonly message: AsyncIterable<Uint8Array>;
-  /** The address of From, or of Sender where there is one. */
+  /** The sender that was asked for, else the address of From, or of Sender where there is one. */
   readonly from: string;
   readonly to: readonly string[];
+}
+
+/** What is known beside the message; null for nothing. */
+export interface InputSettings {
+  /** `--from`: the sender of the envelope, and the From line of a message without one. */
+  readonly from: string | null;
+  /** The sender where neither the message nor `from` names one: RTNADDR. */
+  readonly otherwise: string | null;
+  /** Completes addresses that have none; blank for none. */
+  readonly domain: string;
 }
 
 /** An empty line, by whatever line ends. */
@@ -26,10 +37,9 @@ const HIDDEN: ReadonlySet<string> = new Set(['bcc', 'resent-bcc']);
 /**
  * Reads the header of a message; the rest is read when the message is.
  *
- * @param from the sender where the header has none; null for none
  * @throws UsageError for what is no message, or has no recipients
  */
-export async function completeInput(input: AsyncIterable<Buffer>, from: string | null): Promise<CompleteInput> {
+export async function completeInput(input: AsyncIterable<Buffer>, settings: InputSettings): Promise<CompleteInput> {
   const chunks = input[Symbol.asyncIterator]();
   const { head, rest } = await headOf(chunks);
   const fields = fieldsOf(head);
@@ -42,24 +52,22 @@ export async function completeInput(input: AsyncIterable<Buffer>, from: string |
     const found = wrong === '' ? 'it is empty' : `${JSON.stringify(readable(wrong))} is none`;
     throw new UsageError(`standard input is no message: it has to begin with header lines such as 'To: ...', ${found}`);
   }
+  const addresses = (name: string) => addressesOf(fields, name, settings.domain);
   const isResent = fields.some(({ name }) => name.startsWith('resent-'));
-  const to = (isResent ? RESENT_RECIPIENTS : RECIPIENTS).flatMap((name) => addresses(fields, name));
+  const to = (isResent ? RESENT_RECIPIENTS : RECIPIENTS).flatMap((name) => addresses(name));
   if (to.length === 0) throw new UsageError('the message names no recipient in To, Cc or Bcc');
-  const [sender] = [
-    ...(isResent ? [...addresses(fields, 'resent-sender'), ...addresses(fields, 'resent-from')] : []),
-    ...addresses(fields, 'sender'),
-    ...addresses(fields, 'from'),
-  ];
-  if (sender === undefined && from === null) throw new UsageError('the message has no From line: give --from');
+  const senders = [...(isResent ? ['resent-sender', 'resent-from'] : []), 'sender', 'from'].flatMap(addresses);
+  const author = senders.length > 0 ? null : authorOf(settings);
+  const sender = author?.address ?? senders[0] ?? '';
   const lines = [
-    ...(sender === undefined ? [`From: ${from}\r\n`] : []),
-    ...generated(fields, sender ?? from ?? ''),
+    ...(author === null ? [] : [latin1(`${mailboxField('From', [author])}\r\n`)]),
+    ...generated(fields, sender),
     ...fields.filter(({ name }) => !HIDDEN.has(name)).map(({ text }) => text),
     '\r\n',
   ];
   const begin = lines.join('');
   if (begin.length > LONGEST_HEAD) throw tooLong();
-  return { message: joined(begin, rest, chunks), from: sender ?? from ?? '', to };
+  return { message: joined(begin, rest, chunks), from: settings.from ?? sender, to };
 }
 
 /** The header lines, each with CRLF, and what was read behind the empty line. */
@@ -88,12 +96,23 @@ function complete(lines: string): string {
   return lines === '' || lines.endsWith('\n') ? crlfText(lines) : crlfText(`${lines}\n`);
 }
 
-function addresses(fields: readonly Field[], name: string): string[] {
+/** Who wrote a message that does not say so. */
+function authorOf({ from, otherwise, domain }: InputSettings): Mailbox {
+  const [author] = parseMailboxes(from === null ? 'RTNADDR' : '--from', from ?? otherwise ?? '', domain);
+  if (author === undefined) throw new UsageError('the message has no From line: give --from');
+  return author;
+}
+
+function latin1(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+function addressesOf(fields: readonly Field[], name: string, domain: string): string[] {
   return fields
     .filter((field) => field.name === name)
     .flatMap((field) => {
       const value = readable(fieldValue([field], name) ?? '').replaceAll('\t', ' ');
-      return parseMailboxes(`the line ${name[0]?.toUpperCase()}${name.slice(1)}`, value);
+      return parseMailboxes(`the line ${name[0]?.toUpperCase()}${name.slice(1)}`, value, domain);
     })
     .map(({ address }) => address);
 }

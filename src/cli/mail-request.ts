@@ -25,7 +25,7 @@ export async function requestOf(command: MailCommand): Promise<MailRequest> {
   const password = await passwordOf(command, config);
   const base = config === null ? plain(command, password) : await configured(config, command, password);
   try {
-    const contents = command.complete ? await completeOf(command, base.options) : await letterOf(command);
+    const contents = command.complete ? await completeOf(command, base) : await letterOf(command);
     const { timeout, patience, partial, pipelining, clearAuth } = command;
     const options = {
       ...base.options,
@@ -92,9 +92,13 @@ export function readsInput({ complete, text, textFile, htmlFile }: MailCommand):
 
 type Contents = Partial<MailOptions>;
 
-async function completeOf({ from, envelopeFrom }: MailCommand, base: Contents): Promise<Contents> {
+async function completeOf({ from, envelopeFrom }: MailCommand, base: MailRequest): Promise<Contents> {
   const { completeInput } = await import('./mail-input.ts');
-  const { message, ...envelope } = await completeInput(process.stdin, from ?? base.from ?? null);
+  const { message, ...envelope } = await completeInput(process.stdin, {
+    from,
+    otherwise: base.options.from ?? null,
+    domain: base.adjustments.content.domain,
+  });
   return { message, envelope: { ...envelope, ...(envelopeFrom === null ? {} : { from: envelopeFrom }) } };
 }
 

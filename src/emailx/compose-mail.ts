@@ -53,16 +53,18 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
  * @throws UsageError that names the option and what is wrong with it
  */
 export function composeLetter(letter: Letter, messageId: string, domain: string): LetterParts {
-  const addresses = (option: 'from' | 'to' | 'cc' | 'replyTo') =>
-    parseMailboxes(option, letter[option], domain).map(shown).join(', ');
+  const addresses = (name: string, option: 'from' | 'to' | 'cc' | 'replyTo') => {
+    const mailboxes = parseMailboxes(option, letter[option], domain);
+    return mailboxes.length === 0 ? [] : [mailboxField(name, mailboxes)];
+  };
   const { text: plain, html, headers = {} } = letter;
   objectOption('headers', headers);
   const lines = [
-    ...optional('From', addresses('from')),
-    ...optional('To', addresses('to')),
-    ...optional('Cc', addresses('cc')),
-    ...optional('Reply-To', addresses('replyTo')),
-    ...optional('Subject', text(checked('subject', letter.subject ?? ''))),
+    ...addresses('From', 'from'),
+    ...addresses('To', 'to'),
+    ...addresses('Cc', 'cc'),
+    ...addresses('Reply-To', 'replyTo'),
+    ...subjectField(checked('subject', letter.subject ?? '')),
     field('Message-ID', checked('headers.Message-ID', messageId)),
     ...Object.entries(headers)
       .filter(([name]) => name.toLowerCase() !== 'message-id')
@@ -114,8 +116,13 @@ function ownField([name, value]: [string, string]): string {
   return field(name, text(checked(`headers.${name}`, value)));
 }
 
-function optional(name: string, value: string): string[] {
-  return value === '' ? [] : [field(name, value)];
+/** A header line of addresses, folded. What is not ASCII in an address stays as it is. */
+export function mailboxField(name: string, mailboxes: readonly Mailbox[]): string {
+  return field(name, mailboxes.map(shown).join(', '));
+}
+
+function subjectField(subject: string): string[] {
+  return subject === '' ? [] : [field('Subject', text(subject))];
 }
 
 /** A header line, folded. Encoded words keep what is not ASCII in it. */

@@ -73,8 +73,20 @@ describe.concurrent('a complete message on standard input', () => {
     const { envelope, text } = await dry('To: ann@example.com\n\nx\n', ['--from', 'Me <me@example.com>']);
     expect(envelope[0]).toBe('MAIL FROM:<me@example.com>');
     expect(text).toMatch(/^From: Me <me@example\.com>\r\n/);
+    const foreign = await dry('To: ann@example.com\n\nx\n', ['--from', 'Jörg 日本 <me@example.com>']);
+    expect(foreign.text).toMatch(/^From: =\?UTF-8\?Q\?J=C3=B6rg_=E6=97=A5=E6=9C=AC\?= <me@example\.com>\r\n/);
     const bounce = await dry('To: ann@example.com\nFrom: me@example.com\n\nx\n', ['--envelope-from', '<>']);
     expect(bounce.envelope[0]).toBe('MAIL FROM:<>');
+  });
+
+  it('with From has the sender of the option in the envelope alone', async () => {
+    const input = 'To: ann@example.com\nFrom: me@example.com\n\nx\n';
+    const { envelope, text } = await dry(input, ['-f', 'bounce@example.com']);
+    expect(envelope[0]).toBe('MAIL FROM:<bounce@example.com>');
+    expect(linesOf(text)[1]).toBe('From: me@example.com');
+    expect((await dry(input, ['-f', '<>'])).envelope[0]).toBe('MAIL FROM:<>');
+    const both = await dry(input, ['-f', 'bounce@example.com', '--envelope-from', 'other@example.com']);
+    expect(both.envelope[0]).toBe('MAIL FROM:<other@example.com>');
   });
 
   it('may go to any address that SMTP allows', async () => {
@@ -237,6 +249,20 @@ describe('a configuration file', () => {
     const sent = await mail(['--config', config, '-s', second.server, ...LETTER, ...HELLO, '--no-tls']);
     await second.finished();
     expect(sent.code).toBe(0);
+  });
+
+  it('completes the addresses of a complete message', async () => {
+    const config = file('domain.cfg', 'SERVER = localhost:1\nDOMAIN = example.com\nRTNADDR = noreply\n');
+    const dry = (input: string) => mail(['--config', config, '-t', '--dry-run'], { input });
+    const { code, stdout } = await dry('From: me\nTo: Bob <bob>, ann@other.example\nBcc: eve\n\nx\n');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^MAIL FROM:<me@example\.com>\nRCPT TO:<bob@example\.com>\nRCPT TO:<ann@other\.example>\nRCPT TO:<eve@example\.com>\n\n/,
+    );
+    expect(stdout).toContain('\r\nTo: Bob <bob>, ann@other.example\r\n');
+    const without = await dry('To: bob\n\nx\n');
+    expect(without.stdout).toMatch(/^MAIL FROM:<noreply@example\.com>\n/);
+    expect(without.stdout).toContain('\n\nFrom: noreply@example.com\r\n');
   });
 
   it('that cannot be used is a usage error, also in its log', async () => {

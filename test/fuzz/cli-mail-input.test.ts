@@ -6,6 +6,7 @@ import { UsageError } from '../../src/core/errors.ts';
 import { withinTime } from '../support/time-box.ts';
 
 const TIME = 2_000;
+const SETTINGS = { from: null, otherwise: 'me@example.com', domain: '' };
 
 async function* inPieces(bytes: Buffer, at: readonly number[]): AsyncGenerator<Buffer> {
   const cuts = [0, ...at.map((value) => value % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
@@ -16,7 +17,7 @@ async function read(
   bytes: Buffer,
   at: readonly number[],
 ): Promise<{ from: string; to: readonly string[]; text: string }> {
-  const { message, from, to } = await completeInput(inPieces(bytes, at), 'me@example.com');
+  const { message, from, to } = await completeInput(inPieces(bytes, at), SETTINGS);
   const chunks: Uint8Array[] = [];
   for await (const chunk of message) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString('latin1');
