@@ -45,14 +45,22 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   ...['from', 'to', 'cc', 'bcc', 'reply-to', 'subject', 'mime-version', 'content-type', 'content-transfer-encoding'],
 ]);
 
+/** What goes into a letter beside its options. */
+export interface LetterSettings {
+  /** With its brackets. */
+  readonly messageId: string;
+  /** Completes addresses that have none; blank for none. */
+  readonly domain: string;
+  /** Text that stands below all others; blank for none. */
+  readonly signature: string;
+}
+
 /**
  * Composes a letter.
  *
- * @param messageId with its brackets
- * @param domain completes addresses that have none; blank for none
  * @throws UsageError that names the option and what is wrong with it
  */
-export function composeLetter(letter: Letter, messageId: string, domain: string): LetterParts {
+export function composeLetter(letter: Letter, { messageId, domain, signature }: LetterSettings): LetterParts {
   const addresses = (name: string, option: 'from' | 'to' | 'cc' | 'replyTo') => {
     const mailboxes = parseMailboxes(option, letter[option], domain);
     return mailboxes.length === 0 ? [] : [mailboxField(name, mailboxes)];
@@ -71,12 +79,13 @@ export function composeLetter(letter: Letter, messageId: string, domain: string)
       .map(ownField),
   ];
   if (plain === undefined && html === undefined) throw new UsageError('a message needs text, html, both, or message');
+  const signedText = () => signed(textOption('text', plain), signature);
+  const signedHtml = () => signedPage(textOption('html', html), signature);
   if (plain !== undefined && html !== undefined) {
-    const body = alternatives(textOption('text', plain), textOption('html', html));
+    const body = alternatives(signedText(), signedHtml());
     return { header: headerOf(lines), body: { bytes: body }, html: false, mimeBody: true };
   }
-  const written = html === undefined ? textOption('text', plain) : textOption('html', html);
-  const bytes = Buffer.from(withFinalLineEnd(written), 'utf8');
+  const bytes = Buffer.from(withFinalLineEnd(html === undefined ? signedText() : signedHtml()), 'utf8');
   return { header: headerOf(lines), body: { bytes }, html: html !== undefined, mimeBody: false };
 }
 
@@ -108,6 +117,20 @@ function encodedPart(content: string): { encoding: string; body: string } {
 
 function withFinalLineEnd(content: string): string {
   return /[\r\n]$/.test(content) ? content : `${content}\r\n`;
+}
+
+function signed(content: string, signature: string): string {
+  return signature === '' ? content : withFinalLineEnd(content) + signature;
+}
+
+/** With the signature at the end of the page that is seen, as text whatever it holds. */
+function signedPage(html: string, signature: string): string {
+  if (signature === '') return html;
+  const end = [...html.matchAll(/<\/body\s*>/gi)].at(-1)?.index ?? html.length;
+  const escaped = signature.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  // A line end behind the tag is not shown.
+  const shown = `<pre>\n${withFinalLineEnd(escaped)}</pre>\n`;
+  return withFinalLineEnd(html.slice(0, end)) + shown + html.slice(end);
 }
 
 function ownField([name, value]: [string, string]): string {

@@ -10,8 +10,9 @@ import { isStream, pathOf, readMailAttachments } from './mail-attachments.ts';
 import type { CompleteMessage, MailEnvelope, MailOptions } from './mail-options.ts';
 import { asUsage } from './mail-options.ts';
 import { parseMailboxes } from './mailboxes.ts';
-import { buildMessage, type Message } from './message.ts';
+import { buildMessage, type Message, openSignature } from './message.ts';
 import { kindOf, knownOptions, objectOption } from './option-checks.ts';
+import { readable } from './text.ts';
 
 export interface MailContent {
   /** To be closed. */
@@ -28,6 +29,7 @@ export interface ContentDefaults {
   /** Replaces all recipients; blank for none. */
   readonly redirect: string;
   readonly addBcc: readonly string[];
+  /** Text, which goes behind that of a letter, and as text into its HTML. */
   readonly signature: Content | null;
 }
 
@@ -60,13 +62,26 @@ export function prepareContent(options: MailOptions, defaults: ContentDefaults):
   const messageId = whole === undefined ? (givenMessageId(options) ?? newMessageId(host)) : null;
   const parts =
     messageId === null
-      ? { header: '', body: completeMessage(whole), html: false, mimeBody: false, signature: null }
-      : { ...composeLetter(options, messageId, defaults.domain), signature: defaults.signature };
+      ? { header: '', body: completeMessage(whole), html: false, mimeBody: false }
+      : composeLetter(options, { messageId, domain: defaults.domain, signature: signatureText(defaults.signature) });
   const message = buildMessage(
-    { ...parts, attachments, joinHeader: false, replyTo: '', host, locate: (path) => resolve(path) },
+    { ...parts, signature: null, attachments, joinHeader: false, replyTo: '', host, locate },
     { ...emailxDefaults(), ...(whole === undefined ? LETTER_RULES : COMPLETE_RULES) },
   );
   return { message, envelope, messageId };
+}
+
+const locate = (path: string) => resolve(path);
+
+/** Blank for none. Octets that are not UTF-8 are Latin-1, as A-Shell writes it. */
+function signatureText(signature: Content | null): string {
+  if (signature === null) return '';
+  const source = openSignature(signature, locate);
+  try {
+    return readable(source.block(0, source.size, Buffer.alloc(source.size)).toString('latin1'));
+  } finally {
+    source.close();
+  }
 }
 
 function givenMessageId({ headers = {} }: MailOptions): string | null {

@@ -189,7 +189,7 @@ function draftOf(parts: MessageParts, rules: MessageRules, opened: Source[]): Dr
     throw new EmailxError('noBody', 'the body is blank; pass a text that ends in CRLF, or the name of a file with one');
   }
   const body = keep(sourceOf(parts.body, bodyPurpose(rules), locate));
-  const signature = parts.signature === null || mimeBody ? null : keep(sourceOf(parts.signature, SIGNATURE, locate));
+  const signature = parts.signature === null || mimeBody ? null : keep(openSignature(parts.signature, locate));
   const attachments = parts.attachments.map((attachment) => {
     const { content, label } = attachment;
     const purpose: Purpose = { ...ATTACHMENT, what: label };
@@ -215,6 +215,11 @@ function headOf(parts: MessageParts, body: Source, rules: MessageRules): Head {
   if (header !== '') return splitHead(`${header}\r\n`, body);
   const isBare = rules.blankHeader === 'guarded' && !beginsWithHeader(body);
   return isBare ? { lines: '', remainder: '', bodyStart: 0 } : splitHead('', body);
+}
+
+/** A signature, to be closed. @throws EmailxError 79 */
+export function openSignature(signature: Content, locate: Locate): Source {
+  return sourceOf(signature, SIGNATURE, locate);
 }
 
 function bodyPurpose({ missingBody }: MessageRules): Purpose {

@@ -1,7 +1,10 @@
 // Mail of sendMail as octets: what stands in its header, how it is encoded, and for which server.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { simpleParser } from 'mailparser';
 import { describe, expect, it } from 'vitest';
+import { EMS_BADSIG } from '../../ashell.def.ts';
+import { NO_DEFAULTS, prepareContent } from '../../src/emailx/mail-content.ts';
 import type { MailOptions } from '../../src/emailx/mail-options.ts';
 import { composeMail } from '../../src/emailx/send-mail.ts';
 import { octetsOf } from '../support/mail-message.ts';
@@ -104,5 +107,53 @@ describe('a complete message', () => {
     expect(() => complete(`${header}${long}\r\ntext\r\n`)).toThrow(
       /^no empty line ends the header within the first 262144 octets; /,
     );
+  });
+});
+
+describe('a signature of the configuration', () => {
+  const signed = async (options: Partial<MailOptions>, signature: string | Uint8Array = '-- \nÄnn & <co>\n') => {
+    const file = join(directory, 'signature');
+    writeFileSync(file, signature);
+    const { message } = prepareContent({ ...BASE, ...options }, { ...NO_DEFAULTS, signature: { file } });
+    try {
+      return await simpleParser(octetsOf(message), { skipTextToHtml: true, skipHtmlToText: true });
+    } finally {
+      message.close();
+    }
+  };
+  const text = 'hello\n-- \nÄnn & <co>\n';
+  const shown = '<pre>\n-- \nÄnn &amp; &lt;co&gt;\n</pre>\n';
+
+  it('stands behind the text, however the letter is made', async () => {
+    const attachments = [{ content: 'x', name: 'a.bin' }];
+    for (const more of [{}, { html: '<p>hello' }, { attachments }, { html: '<p>hello', attachments }]) {
+      expect((await signed({ text: 'hello', ...more })).text).toBe(text);
+      expect((await signed({ text: 'hello\n', ...more })).text).toBe(text);
+    }
+  });
+
+  it.each([
+    ['<p>hello', `<p>hello\n${shown}`],
+    ['<html><body><p>hello</body></html>\n', `<html><body><p>hello\n${shown}</body></html>\n`],
+    ['<!-- </body> --><p>hello</BODY >', `<!-- </body> --><p>hello\n${shown}</BODY >`],
+  ])('stands in the HTML as text: %s', async (html, all) => {
+    const line = (lines: string | false) => `${lines}`.trimEnd();
+    expect(line((await signed({ html })).html)).toBe(line(all));
+    expect(line((await signed({ html, text: 'hello' })).html)).toBe(line(all));
+  });
+
+  it('may be in Latin-1', async () => {
+    expect((await signed({ text: 'grüß' }, Buffer.from('\xc4nn', 'latin1'))).text).toBe('grüß\nÄnn\n');
+  });
+
+  it('that cannot be read is refused', () => {
+    const signature = { file: join(directory, 'nonexistent') };
+    expect(() => prepareContent({ ...BASE, text: 'x', html: 'x' }, { ...NO_DEFAULTS, signature })).toThrow(
+      expect.objectContaining({ status: EMS_BADSIG }),
+    );
+  });
+
+  it('is not for a complete message', async () => {
+    expect((await signed({ message: 'A: b\n\nhello\n' })).text).toBe('hello\n');
   });
 });
