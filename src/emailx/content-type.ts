@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import type { Attachment, TransferEncoding } from './attachments.ts';
 import { EmailxError } from './error.ts';
-import { quoted } from './text.ts';
+import { isAscii, quoted } from './text.ts';
 
 type Library = typeof import('nodemailer/lib/mime-funcs');
 
@@ -45,11 +45,28 @@ export function attachmentFields(
   ];
   if (withDisposition) {
     // A name that the program wrote is the one that it wants to be seen, in the very form that it wrote.
-    const names = named.map(([, parameter = '', value = '']) => `file${parameter.toLowerCase()}=${value}`);
-    const fileNames = names.length > 0 ? `; ${names.join('; ')}` : fileNameParameter(shown);
+    const names = named.map(([written, parameter = '', value = '']) => {
+      return `${/^;\s*\n/.test(written) ? ';\r\n ' : '; '}file${parameter.toLowerCase()}=${value}`;
+    });
+    const fileNames = names.length > 0 ? names.join('') : fileNameParameter(shown);
     lines.push(`Content-Disposition: ${contentId === null ? 'attachment' : 'inline'}${fileNames}`);
   }
   return lines.map((line) => `${line}\r\n`).join('');
+}
+
+/**
+ * A Content-Type in ASCII: the values of parameters that are not are encoded (RFC 2231). Null where anything else is not.
+ */
+export function asciiType(contentType: string): string | null {
+  const type = contentType.replace(PARAMETER, (written, parameter: string, value: string) => {
+    if (isAscii(value) || parameter.endsWith('*')) return written;
+    return encodedParameter(parameter, value.startsWith('"') ? unquoted(value) : value);
+  });
+  return isAscii(type) ? type : null;
+}
+
+function unquoted(value: string): string {
+  return value.slice(1, -1).replace(/\r\n|\\([\s\S])/g, '$1');
 }
 
 function checkedType(contentType: string, label: string): string {
@@ -77,21 +94,22 @@ function nameParameter(name: string): string {
   return `name="${encoder().encodeWord(name, 'Q', ENCODED_WORD).replaceAll('?= =?', '?=\r\n =?')}"`;
 }
 
-/**
- * Other characters as RFC 2231 has it, every piece of a long name in its encoded form: some readers trim blanks off a
- * piece in quotes.
- */
+/** Other characters as RFC 2231 has it. */
 function fileNameParameter(name: string): string {
-  if (isPlain(name)) return `; filename="${name}"`;
+  return isPlain(name) ? `; filename="${name}"` : encodedParameter('filename', name);
+}
+
+/** Every piece of a long value is in its encoded form: some readers trim blanks off a piece in quotes. */
+function encodedParameter(parameter: string, value: string): string {
   const pieces = [''];
-  for (const character of name) {
+  for (const character of value) {
     const encoded = percentEncoded(character);
     if ((pieces.at(-1) ?? '').length + encoded.length > LONGEST_PIECE) pieces.push('');
     pieces[pieces.length - 1] += encoded;
   }
   const [first = '', ...more] = pieces;
-  if (more.length === 0) return `;\r\n filename*=utf-8''${first}`;
-  return pieces.map((piece, index) => `;\r\n filename*${index}*=${index === 0 ? "utf-8''" : ''}${piece}`).join('');
+  if (more.length === 0) return `;\r\n ${parameter}*=utf-8''${first}`;
+  return pieces.map((piece, index) => `;\r\n ${parameter}*${index}*=${index === 0 ? "utf-8''" : ''}${piece}`).join('');
 }
 
 /** Half of a surrogate pair becomes the replacement character, as in all of UTF-8. */

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { asBuffer } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
 import { type Attachment, ENCODINGS, type TransferEncoding } from './attachments.ts';
+import { asciiType } from './content-type.ts';
 import { kindOf, knownOptions, objectOption, oneOf, textOption } from './option-checks.ts';
 
 type MimeFuncs = typeof import('nodemailer/lib/mime-funcs');
@@ -17,7 +18,7 @@ export interface MailAttachment {
   readonly content?: string | Uint8Array | AsyncIterable<Uint8Array | string>;
   /** The name that the recipient sees: by default the file's, without directories. Required with `content`. */
   readonly name?: string;
-  /** The Content-Type; by default what the name suggests. */
+  /** The Content-Type, whose parameters may hold any characters; by default what the name suggests. */
   readonly contentType?: string;
   /** Default `base64`. */
   readonly encoding?: TransferEncoding;
@@ -52,7 +53,8 @@ function read(item: MailAttachment, label: string): Attachment {
   const name = text('name');
   if (file === null && name === '') throw new UsageError(`${label}.name is needed beside content`);
   const given = text('contentType');
-  const type = given === '' ? typeOf(name || basename(file ?? ''), typeof item.content === 'string') : given;
+  const type = given === '' ? typeOf(name || basename(file ?? ''), typeof item.content === 'string') : asciiType(given);
+  if (type === null) throw new UsageError(`${label}.contentType holds more than ASCII outside of a parameter's value`);
   return {
     label,
     content: file === null ? { bytes: bytes ?? Buffer.alloc(0) } : { file },

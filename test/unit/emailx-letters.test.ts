@@ -157,3 +157,38 @@ describe('a signature of the configuration', () => {
     expect((await signed({ message: 'A: b\n\nhello\n' })).text).toBe('hello\n');
   });
 });
+
+describe('the Content-Type of an attachment', () => {
+  const attached = async (contentType: string) => {
+    const octets = composed({ text: 'x', attachments: [{ content: 'x', name: 'a.bin', contentType }] });
+    expect(octets.every((octet) => octet < 128)).toBe(true);
+    expect(
+      Math.max(
+        ...latin1(octets)
+          .split('\r\n')
+          .map(({ length }) => length),
+      ),
+    ).toBeLessThanOrEqual(78);
+    const { attachments } = await simpleParser(octets);
+    return attachments.map(({ filename, contentType: type }) => [filename, type]);
+  };
+  const long = `${'日本'.repeat(40)}.txt`;
+
+  it.each([
+    ['text/plain; name="résumé.txt"', 'résumé.txt', 'text/plain'],
+    ['text/plain; name=日本.txt; charset=utf-8', '日本.txt', 'text/plain'],
+    [String.raw`text/plain; name="\"日本\" \\; x.txt"`, '"日本" \\; x.txt', 'text/plain'],
+    [`application/x; name="${long}"`, long, 'application/x'],
+    ['application/x; title="Übersicht"', 'a.bin', 'application/x'],
+  ])('%s', async (contentType, name, type) => {
+    expect(await attached(contentType)).toEqual([[name, type]]);
+  });
+
+  it('that cannot be encoded is refused', () => {
+    for (const contentType of ['text/pläin', 'text/plain; näme=x', 'text/plain (für Ann)', "a/b; name*=utf-8''é"]) {
+      expect(() => composed({ text: 'x', attachments: [{ content: 'x', name: 'a', contentType }] })).toThrow(
+        /^attachments\[0\]\.contentType holds more than ASCII outside of a parameter's value$/,
+      );
+    }
+  });
+});
