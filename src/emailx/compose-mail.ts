@@ -40,6 +40,10 @@ const ENCODED_WORD = 52;
 const LINE = 76;
 const LONGEST_LINE = 998;
 const FIELD_NAME = /^[!-9;-~]{1,100}$/;
+/** What fits into a line with the name of its field in front. */
+const LONGEST_WORD = LONGEST_LINE - 102;
+/** Blanks that stand alone: of more than one, readers make one where a line is folded, and none at the ends. */
+const SINGLE_BLANK = /(?<![ \t]) (?![ \t])/;
 /** Written by us, or by the message builder. */
 const OWN_FIELDS: ReadonlySet<string> = new Set([
   ...['from', 'to', 'cc', 'bcc', 'reply-to', 'subject', 'mime-version', 'content-type', 'content-transfer-encoding'],
@@ -73,7 +77,7 @@ export function composeLetter(letter: Letter, { messageId, domain, signature }: 
     ...addresses('Cc', 'cc'),
     ...addresses('Reply-To', 'replyTo'),
     ...subjectField(checked('subject', letter.subject ?? '')),
-    field('Message-ID', checked('headers.Message-ID', messageId)),
+    field('Message-ID', fitting('headers.Message-ID', messageId)),
     ...Object.entries(headers)
       .filter(([name]) => name.toLowerCase() !== 'message-id')
       .map(ownField),
@@ -136,7 +140,16 @@ function signedPage(html: string, signature: string): string {
 function ownField([name, value]: [string, string]): string {
   if (!FIELD_NAME.test(name)) throw new UsageError(`headers: ${JSON.stringify(name)} is no name of a header line`);
   if (OWN_FIELDS.has(name.toLowerCase())) throw new UsageError(`headers: ${name} is set by an option of its own`);
-  return field(name, text(checked(`headers.${name}`, value)));
+  const option = `headers.${name}`;
+  const line = checked(option, value);
+  return field(name, isPlain(line) ? fitting(option, line) : encodedWords(line));
+}
+
+/** What is sent as it is. In encoded words it would be lost on whoever reads a field of addresses or of names and values. */
+function fitting(option: string, given: unknown): string {
+  const value = checked(option, given);
+  if (hasLines(value)) return value;
+  throw new UsageError(`${option} has a word of more than ${LONGEST_WORD} characters, which no line holds`);
 }
 
 /** A header line of addresses, folded. What is not ASCII in an address stays as it is. */
@@ -145,15 +158,35 @@ export function mailboxField(name: string, mailboxes: readonly Mailbox[]): strin
 }
 
 function subjectField(subject: string): string[] {
-  return subject === '' ? [] : [field('Subject', text(subject))];
+  if (subject === '') return [];
+  const line = field('Subject', subject);
+  const keepsBlanks = !/^[ \t]|[ \t]$/.test(subject) && !line.split('\r\n').some(isLongForBlanks);
+  return [isPlain(subject) && hasLines(subject) && keepsBlanks ? line : field('Subject', encodedWords(subject))];
 }
 
-/** A header line, folded. Encoded words keep what is not ASCII in it. */
+/** A header line, folded. */
 function field(name: string, value: string): string {
-  const line = `${name}: ${value}`;
-  if (line.length <= LINE) return line;
-  const { foldLines } = load('nodemailer/lib/mime-funcs') as MimeFuncs;
-  return foldLines(line, LINE);
+  const [first = '', ...words] = value.split(SINGLE_BLANK);
+  const lines: string[] = [];
+  let line = `${name}: ${first}`;
+  for (const word of words) {
+    if (line.length + 1 + word.length <= LINE) line += ` ${word}`;
+    else {
+      lines.push(line);
+      line = ` ${word}`;
+    }
+  }
+  return [...lines, line].join('\r\n');
+}
+
+/** Whether there are lines that hold it. */
+function hasLines(value: string): boolean {
+  return value.split(SINGLE_BLANK).every(({ length }) => length <= LONGEST_WORD);
+}
+
+/** True for a line that only blanks have made so long. */
+function isLongForBlanks(line: string): boolean {
+  return line.length > LINE && /[ \t]{2}/.test(line);
 }
 
 /** @throws UsageError for CR, LF or NUL: they would end the line and begin another */
@@ -165,9 +198,9 @@ function checked(option: string, given: unknown): string {
   return value;
 }
 
-/** What is not ASCII, or looks as if it were encoded, as encoded words. */
-function text(value: string): string {
-  return isAscii(value) && !value.includes('=?') ? value : encodedWords(value);
+/** False for what is not ASCII, or looks as if it were encoded. */
+function isPlain(value: string): boolean {
+  return isAscii(value) && !value.includes('=?');
 }
 
 function encodedWords(value: string): string {
@@ -178,7 +211,7 @@ function encodedWords(value: string): string {
 /** RFC 5322 §3.4: a name is quoted where it is not made of atoms, and encoded where it is not ASCII. */
 function shown({ name, address }: Mailbox): string {
   if (name === '') return address;
-  return `${isAscii(name) && !name.includes('=?') ? phrase(name) : encodedWords(name)} <${address}>`;
+  return `${isPlain(name) && hasLines(name) ? phrase(name) : encodedWords(name)} <${address}>`;
 }
 
 function phrase(name: string): string {

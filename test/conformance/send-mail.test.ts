@@ -241,11 +241,16 @@ behaviour({ ids: ['LETTER-FAULTS'], title: 'what cannot be read is found before 
   const { server } = peer;
   const empty = join(directory, 'empty.txt');
   writeFileSync(empty, '');
-  const cases: readonly (readonly [Partial<MailOptions>, number, string, string])[] = [
+  const cases: readonly (readonly [Parameters<typeof failure>[1], number, string, string])[] = [
     [{ attachments: [{ file: '/nonexistent/a.pdf' }] }, EMS_BADATT, 'attachmentUnreadable', '/nonexistent/a.pdf'],
     [{ attachments: [{ file: empty }] }, EMS_BADATT, 'attachmentEmpty', 'empty.txt'],
     [{ attachments: [{ content: '', name: 'a' }] }, EMS_BADATT, 'attachmentEmpty', 'attachments[0]'],
-    [{ subject: 'x'.repeat(2000) }, EMS_NOBODY, 'badHeader', 'more than the 998'],
+    [
+      { message: `X: ${'x'.repeat(2000)}\n\nx`, subject: undefined, text: undefined },
+      EMS_NOBODY,
+      'badHeader',
+      'more than the 998',
+    ],
   ];
   for (const [given, status, refusal, named] of cases) {
     const error = await failure(bench, { server, ...given });
@@ -283,6 +288,11 @@ const wrong: readonly (readonly [string, object, RegExp])[] = [
   ['a header that has an option', { headers: { SUBJECT: 'x' } }, /^headers: SUBJECT is set by an option/],
   ['a header that is none', { headers: { 'a b': 'x' } }, /^headers: "a b" is no name/],
   ['an injected header', { headers: { 'X-A': 'a\nb' } }, /^headers\.X-A holds a control character/],
+  [
+    'a header that no line holds',
+    { headers: { 'X-A': 'x'.repeat(2000) } },
+    /^headers\.X-A has a word of more than 896/,
+  ],
   ['headers as text', { headers: 'X-A: b' }, /^headers is an object, not string/],
   ['nothing to say', { text: undefined }, /^a message needs text, html, both, or message/],
   ['text that is none', { text: 7 }, /^text is a string, not number/],

@@ -192,3 +192,54 @@ describe('the Content-Type of an attachment', () => {
     }
   });
 });
+
+describe('a subject', () => {
+  const wire = (options: Partial<MailOptions>) => {
+    const octets = composed({ text: 'x', ...options });
+    const lines = (latin1(octets).split('\r\n\r\n')[0] ?? '').split('\r\n');
+    expect(lines.filter((line) => /^[ \t]*$/.test(line))).toEqual([]);
+    return { octets, lines };
+  };
+  const subjectLines = (lines: readonly string[]) => {
+    const from = lines.findIndex((line) => line.startsWith('Subject:'));
+    const more = lines.slice(from + 1).findIndex((line) => !line.startsWith(' '));
+    return lines.slice(from, from + 1 + more);
+  };
+
+  it.each<[string, string]>([
+    ['of one long word', 'x'.repeat(2_000)],
+    ['of a word that fills a line', 'x'.repeat(985)],
+    ['with a long run of blanks', `a${' '.repeat(200)}b`],
+    ['with a run at the end of a line', `${'x'.repeat(70)}${' '.repeat(20)}`],
+    ['with a run where it is folded', `${'x'.repeat(60)}  ${'y'.repeat(60)}  z`],
+    ['of blanks', '   '],
+    ['that begins with one', ' x'],
+    ['with tabs', 'a\tb \t c\t'],
+    ['with what looks encoded', '=?utf-8?q?x?= y'],
+    ['in foreign words', `${'grüße  '.repeat(40)} x `],
+  ])('%s arrives as it is', async (_, subject) => {
+    const { octets, lines } = wire({ subject });
+    expect(Math.max(...subjectLines(lines).map(({ length }) => length))).toBeLessThanOrEqual(998);
+    expect((await simpleParser(octets)).subject).toBe(subject);
+  });
+
+  it.each([
+    ['short  one', ['Subject: short  one']],
+    [`${'word '.repeat(20)}end`, [`Subject: ${'word '.repeat(13)}`.trim(), ` ${'word '.repeat(7)}end`]],
+    [`${'x'.repeat(100)} y`, [`Subject: ${'x'.repeat(100)}`, ' y']],
+  ])('%s is folded where a blank stands alone', (subject, folded) => {
+    expect(subjectLines(wire({ subject }).lines)).toEqual(folded);
+  });
+
+  it('of another header line is refused by name where no line holds a word of it', () => {
+    expect(() => wire({ headers: { 'X-Long': 'x'.repeat(1_000) } })).toThrow(
+      /^headers\.X-Long has a word of more than 896 characters, which no line holds$/,
+    );
+  });
+
+  it('has company: names of any length arrive', async () => {
+    const name = 'x'.repeat(1_500);
+    const parsed = await simpleParser(wire({ from: `${name} <me@example.com>` }).octets);
+    expect(parsed.from?.value).toEqual([{ name, address: 'me@example.com' }]);
+  });
+});
