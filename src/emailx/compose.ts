@@ -8,7 +8,7 @@ import { type GeneratedFieldRules, generatedFields, type Uniques } from './gener
 import { type Field, fieldsOf, fieldValue } from './head.ts';
 import { CRLF } from './line-ends.ts';
 import { type LineFacts, LONGEST_LINE, lineFacts } from './line-facts.ts';
-import { attachmentPart, type Limits, type Part, type Text, textPart } from './parts.ts';
+import { attachmentPart, type Limits, linesOf, type Part, type Text, textPart } from './parts.ts';
 import { Layout, type Segment } from './segments.ts';
 import type { Source } from './source.ts';
 
@@ -16,8 +16,8 @@ export interface ComposeRules extends GeneratedFieldRules {
   readonly generatedLines: 'first' | 'last';
   /** Whether a message of text alone that is not encoded is one of MIME. */
   readonly mimeHeaders: 'needed' | 'always';
-  /** Of a generated text Content-Type; blank for none. */
-  readonly charset: string;
+  /** Of a generated text Content-Type, or what tells it from the text; blank for none. */
+  readonly charset: string | ((text: Iterable<Buffer>) => string);
   readonly longLines: 'refused' | 'encoded' | 'sent';
   readonly contentDisposition: boolean;
 }
@@ -225,8 +225,8 @@ function textFields(draft: Draft, given: readonly Field[], text: Part, rules: Co
   if (draft.mimeBody || !isMime(draft, text, rules)) return [];
   const lines: string[] = [];
   if (fieldValue(given, 'content-type') === null) {
-    const charset = rules.charset === '' ? '' : `; charset=${rules.charset}`;
-    lines.push(`Content-Type: text/${draft.html ? 'html' : 'plain'}${charset}`);
+    const charset = typeof rules.charset === 'string' ? rules.charset : rules.charset(linesOf(draft.text));
+    lines.push(`Content-Type: text/${draft.html ? 'html' : 'plain'}${charset === '' ? '' : `; charset=${charset}`}`);
   }
   if (text.encoding !== '7bit' && fieldValue(given, 'content-transfer-encoding') === null) {
     lines.push(`Content-Transfer-Encoding: ${text.encoding}`);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import { type Envelope, mailbox } from './addresses.ts';
 import { emailxDefaults } from './assumptions.ts';
+import { charsetOf } from './charset.ts';
 import { composeLetter } from './compose-mail.ts';
 import type { Content } from './content.ts';
 import { newMessageId } from './generated-fields.ts';
@@ -36,8 +37,14 @@ export interface ContentDefaults {
 export const NO_DEFAULTS: ContentDefaults = Object.freeze({ domain: '', redirect: '', addBcc: [], signature: null });
 
 const LETTER_RULES = { xMailer: '', dateAndMessageId: true, mimeHeaders: 'always', charset: 'utf-8' } as const;
-/** What a message says of itself is left alone, and its first line is of its header, whatever it looks like. */
-const COMPLETE_RULES = { xMailer: '', dateAndMessageId: false, blankHeader: 'asWritten', charset: 'utf-8' } as const;
+/** Its first line is of its header, whatever it looks like, and stays the first. */
+const COMPLETE_RULES = {
+  xMailer: '',
+  dateAndMessageId: false,
+  blankHeader: 'asWritten',
+  generatedLines: 'last',
+  charset: charsetOf,
+} as const;
 
 /** What makes a letter, and has no place beside a complete message. */
 const OF_LETTERS = ['replyTo', 'subject', 'text', 'html', 'headers', 'attachments'] as const;

@@ -146,7 +146,8 @@ function encodedText(chunks: () => Iterable<Buffer>, changed: Parameters<typeof 
   };
 }
 
-function* linesOf({ remainder, body, bodyStart, signature }: Text): Generator<Buffer, void, void> {
+/** All of the text with CRLF as its line ends, in chunks of which each is valid until the next. */
+export function* linesOf({ remainder, body, bodyStart, signature }: Text): Generator<Buffer, void, void> {
   let last: number = LF;
   for (const chunk of withCrlf(inTurn([remainder], blocksOf(body, bodyStart)))) {
     last = chunk.at(-1) ?? last;

@@ -74,7 +74,7 @@ describe('an address that SMTP allows', () => {
 });
 
 describe('a complete message', () => {
-  const complete = (message: string | { file: string }, carriage = ANY_OCTETS) => {
+  const complete = (message: string | Uint8Array | { file: string }, carriage = ANY_OCTETS) => {
     const { message: built } = composeMail({
       server: 'localhost',
       message,
@@ -100,6 +100,18 @@ describe('a complete message', () => {
     const file = join(directory, 'complete.eml');
     writeFileSync(file, message);
     expect(complete({ file })).toBe(octets);
+  });
+
+  it.each<[string, Buffer, string]>([
+    ['UTF-8', Buffer.from('grüß\r\n'), 'utf-8'],
+    ['Latin-1', Buffer.from('gr\xfc\xdf\r\n', 'latin1'), 'unknown-8bit'],
+    ['long lines of ASCII', Buffer.alloc(1_200, 'x'), 'utf-8'],
+    ['much UTF-8', Buffer.from('日本\r\n'.repeat(50_000)), 'utf-8'],
+    ['much Latin-1', Buffer.concat([Buffer.from('日本\r\n'.repeat(50_000)), Buffer.from([0xe4])]), 'unknown-8bit'],
+  ])('that does not describe itself is labelled for what it is where it is encoded: %s', (_, text, charset) => {
+    const octets = complete(Buffer.concat([Buffer.from(`${mbox}${header}\r\n`), text]), ASCII);
+    const label = `Content-Type: text/plain; charset=${charset}\r\nContent-Transfer-Encoding: quoted-printable`;
+    expect(octets.startsWith(`${mbox}${header}MIME-Version: 1.0\r\n${label}\r\n\r\n`)).toBe(true);
   });
 
   it('is refused where its header does not seem to end', () => {
