@@ -123,6 +123,9 @@ export function parseMailOptions(args: readonly string[]): MailCommand {
   const beside = complete ? OF_LETTERS.find((name) => one(name) !== null || all(name).length > 0) : undefined;
   if (beside !== undefined) throw new UsageError(`with -t the message is complete: --${beside} does not go with it`);
   if (one('text') !== null && one('text-file') !== null) throw new UsageError('--text or --text-file, not both');
+  if (one('text-file') === '-' && one('html-file') === '-') {
+    throw new UsageError('standard input is the text or the HTML, not both: --text-file - or --html-file -');
+  }
   const trace = one('trace');
   return {
     help: is('help'),

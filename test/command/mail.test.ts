@@ -211,6 +211,10 @@ describe.concurrent('a command line that makes no sense', () => {
     [['-s', 'localhost', '--frm', 'x'], "unknown option '--frm' (did you mean --from?)"],
     [['-s', 'localhost', '--tls', '--no-tls'], '--tls or --no-tls, not both'],
     [['-s', 'localhost', '--text', 'x', '--text-file', 'y'], '--text or --text-file, not both'],
+    [
+      ['-s', 'localhost', ...LETTER, '--text-file', '-', '--html-file', '-'],
+      'standard input is the text or the HTML, not both',
+    ],
     [['-s', 'localhost', '-t', '--subject', 'x'], 'with -t the message is complete: --subject does not go with it'],
     [['-s', 'localhost', '--header', 'x'], "--header is written as 'Name: text', not 'x'"],
     [['-s', 'localhost', '--auth', 'NTLM'], '--auth is one of AUTO, PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-256, XOAUTH2'],
