@@ -148,7 +148,9 @@ function* authenticateOp(
  */
 export function* quitOp(wire: Wire, said = false): Op<void> {
   try {
-    if (!said) yield* wire.commandOp('QUIT');
+    // A message that went out ahead of it may have left its own limit behind.
+    if (said) wire.awaitReply();
+    else yield* wire.commandOp('QUIT');
     yield* smtpReplyOp(wire);
   } catch (error) {
     const expected = [DialogueError, ChannelError, CancelledError].some((kind) => error instanceof kind);

@@ -168,6 +168,24 @@ behaviour(
 );
 
 behaviour(
+  {
+    ids: ['MAIL-PIPELINING', 'MAIL-TIMEOUT'],
+    title: 'the answer to a QUIT behind a message is waited for like any other',
+  },
+  async (bench) => {
+    const cfgfile = file('emailx.cfg', 'WAIT = 1\n');
+    for (const [answer, status, errmsg] of [
+      ['250 2.0.0 taken', 0, ''],
+      ['554 5.6.0 not this', 554, '5.6.0 not this'],
+    ] as const) {
+      const peer = await smtpServer(PIPELINED, { expect: 'QUIT\r\n' }, { send: `${answer}\r\n` }, { expectEnd: 'any' });
+      expect(await mail(bench, { cfgfile, server: peer.server })).toEqual({ status, errmsg });
+      await peer.finished();
+    }
+  },
+);
+
+behaviour(
   { ids: ['MAIL-PIPELINING'], title: 'a refused recipient never lets an empty message through' },
   async (bench) => {
     const commands = 'MAIL FROM:<me@example.com>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\n';
