@@ -6,7 +6,7 @@ import type { Caller, CallMode, EngineName, TlsInfo } from '../tcpx/index.ts';
 import { type Connection, type ConnectionPlan, connectOp, isPolite, leaveOp } from './connection.ts';
 import type { ConnLock } from './connlock.ts';
 import { EmailxError } from './error.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, isSilence } from './failure.ts';
 import type { MailContent } from './mail-content.ts';
 import { MailError, type MailFailure, mailErrorMessage, type ServerReply } from './mail-error.ts';
 import type { DeliverySettings } from './mail-options.ts';
@@ -149,8 +149,8 @@ function failureFacts(
 
 function refusalOf(error: unknown): MailFailure['refusal'] {
   if (error instanceof EmailxError) return error.refusal;
-  if (error instanceof SmtpRefusal || !(error instanceof DialogueError)) return null;
-  return error.fault === 'timeout' ? 'responseTimeout' : error.fault === 'malformed' ? 'badResponse' : null;
+  if (isSilence(error)) return 'responseTimeout';
+  return error instanceof DialogueError && error.fault === 'malformed' ? 'badResponse' : null;
 }
 
 function shownRecipient({ recipient, code, text }: RefusedRecipient): RefusedRecipient {

@@ -50,7 +50,7 @@ export interface ExchangeOptions {
 export interface WireOptions {
   /** The end of the whole dialogue. */
   readonly until: Deadline;
-  /** The longest wait for one reply, and for one transfer to go out, in ms. Default: no limit beside `until`. */
+  /** The longest silence: until a reply, until TLS is there, while nothing more is taken; in ms. Default: none but `until`. */
   readonly patience?: number;
   /** Default `reject`. */
   readonly injected?: InjectionPolicy;
@@ -315,7 +315,7 @@ export class Wire {
   *upgradeOp(): Op<TlsInfo> {
     if (this.role === 'client') yield* this.clearOp();
     try {
-      const info = yield* this.channel.upgradeOp(this.role, this.until);
+      const info = yield* this.channel.upgradeOp(this.role, this.until.atMost(this.#patience));
       this.#encrypted = true;
       this.awaitReply();
       return info;

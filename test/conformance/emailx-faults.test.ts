@@ -310,6 +310,23 @@ behaviour({ ids: ['MAIL-TIMEOUT'], title: 'silence at every stage is 72', option
   }
 });
 
+behaviour(
+  { ids: ['MAIL-TIMEOUT', 'MAIL-STARTTLS'], title: 'silence where TLS is to begin is 72 as well', options: impatient },
+  async (bench) => {
+    const started = performance.now();
+    for (const [steps, opflags] of [
+      [[...opening('STARTTLS'), { expect: 'STARTTLS\r\n' }, { send: '220 go\r\n' }], EMF_STARTTLS],
+      [[], EMF_TLS],
+    ] as const) {
+      const peer = await smtpServer(steps, { discard: 'end' });
+      const { status, errmsg } = await mail(bench, { opflags, server: peer.server });
+      expect(status).toBe(EMS_TIMEOUT);
+      expect(errmsg).toBe('the TLS handshake did not finish in time; the message was not delivered');
+    }
+    expect(performance.now() - started).toBeLessThan(4_000);
+  },
+);
+
 /** In clear and inside TLS: how the connection begins, and the flags for it. */
 const BEGINNINGS: readonly (readonly [readonly Step[], number])[] = [
   [[], EMF_LEAVEOPEN],

@@ -61,6 +61,22 @@ behaviour(
 );
 
 behaviour(
+  { ids: ['LETTER-FAULTS', 'LETTER-TLS'], title: 'a server that is silent where TLS is to begin is given up', options },
+  async (bench) => {
+    for (const [steps, tls] of [
+      [[...opening('STARTTLS'), { expect: 'STARTTLS\r\n' }, { send: '220 go\r\n' }], 'require'],
+      [[], 'implicit'],
+    ] as const) {
+      const peer = await smtpServer(steps, { discard: 'end' });
+      const began = performance.now();
+      const error = await failure(bench, { server: peer.server, tls, patience: 500 });
+      expect(performance.now() - began).toBeLessThan(3_000);
+      expect(error).toMatchObject({ status: EMS_TIMEOUT, refusal: 'responseTimeout', delivery: 'impossible' });
+    }
+  },
+);
+
+behaviour(
   { ids: ['LETTER-TLS'], title: 'without STARTTLS nothing is sent, nor to somebody else', options },
   async (bench) => {
     const peer = await smtpServer(opening('PIPELINING'), QUIT);
