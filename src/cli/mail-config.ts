@@ -99,7 +99,7 @@ function adjustmentsOf(
   log: MailLog,
 ): Adjustments {
   const { helo, secureHello, credentials, connLock } = connectionOf(settings);
-  const { wait, finalWait, domain, redirect, addBcc } = settings;
+  const { wait, dataWait, finalWait, domain, redirect, addBcc } = settings;
   const signature = contentOf(settings.signature);
   return {
     delivery: {
@@ -109,7 +109,7 @@ function adjustmentsOf(
         credentials: { username: credentials.username, password: credentials.password.reveal() },
       },
       secondHello: secureHello,
-      ...(patience === null ? { patience: wait, finalPatience: finalWait } : {}),
+      ...(patience === null ? { patience: wait, dataPatience: dataWait, finalPatience: finalWait } : {}),
       lockOp: connLock ? (until) => connLockOp(lockDirectory(assume.lockDirectory), until) : null,
       log,
       observer: log.wants('conversation') ? conversationLogger(log) : null,

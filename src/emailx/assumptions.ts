@@ -13,6 +13,7 @@ export interface EmailxAssumptions {
   readonly printedPassword: boolean;
   readonly wait: number;
   readonly waitUnit: number;
+  readonly dataWait: number;
   readonly finalWait: number;
   readonly logLevel: number;
   readonly authIncomplete: 'skipped' | 'refused';
@@ -86,6 +87,13 @@ export const EMAILX_ASSUMPTIONS: AssumptionTable<EmailxAssumptions> = {
     meaning: 'unit of WAIT in ms',
     source: 'emailx §6.2',
     accepts: integer(1, 60_000),
+  },
+  dataWait: {
+    value: 180,
+    meaning:
+      'least time in seconds that a server may take nothing of the message in, whatever WAIT is; a slow one takes it in large steps',
+    source: 'emailx §6.2, RFC 5321 §4.5.3.2.5',
+    accepts: integer(0, SECONDS_OF_A_DAY),
   },
   finalWait: {
     value: 600,

@@ -100,7 +100,7 @@ function planOf(settings: DeliverySettings, course: Course): ConnectionPlan {
 
 function* sendOp(
   { wire, smtp }: Connection,
-  { partial, pipelining, finalPatience, onProgress }: DeliverySettings,
+  { partial, pipelining, dataPatience, finalPatience, onProgress }: DeliverySettings,
   { message, envelope }: MailContent,
   mode: CallMode,
   { progress }: Course,
@@ -113,7 +113,8 @@ function* sendOp(
     onProgress?.(octets, total);
   };
   const progressing = onProgress === null ? {} : { sent };
-  const options = { partial, pipelining, finalWait: finalPatience, last: true, ...progressing };
+  const waits = { dataWait: dataPatience, finalWait: finalPatience };
+  const options = { partial, pipelining, ...waits, last: true, ...progressing };
   const { accepted, refused, reply } = yield* transactOp(wire, smtp, envelope, payload, options, progress);
   return {
     accepted: accepted.map(readable),

@@ -93,6 +93,8 @@ export interface DeliverySettings {
   readonly pipelining: boolean;
   /** In ms. */
   readonly patience: number;
+  /** While the server takes the message, and for its answer to that. */
+  readonly dataPatience: number;
   readonly finalPatience: number;
   /** In ms; null for none. */
   readonly timeout: number | null;
@@ -147,7 +149,8 @@ const KNOWN_CREDENTIALS: Readonly<Record<keyof MailCredentials, true>> = {
 const SUBMISSION_PORT = 587;
 const SUBMISSIONS_PORT = 465;
 const PATIENCE = 30_000;
-/** RFC 5321 §4.5.3.2.6. */
+/** RFC 5321 §4.5.3.2.5 and §4.5.3.2.6. */
+const DATA_PATIENCE = 180_000;
 const FINAL_PATIENCE = 600_000;
 
 /**
@@ -177,6 +180,7 @@ export function parseDelivery(options: MailOptions): DeliverySettings {
     partial: flag('partial', options.partial),
     pipelining: flag('pipelining', options.pipelining ?? true),
     patience,
+    dataPatience: Math.max(patience, DATA_PATIENCE),
     finalPatience: Math.max(patience, FINAL_PATIENCE),
     timeout,
     until: timeout === null ? NEVER : Deadline.after(timeout),

@@ -311,7 +311,8 @@ class EmailxCall {
     try {
       const payload = messagePayload(mail.message, smtp, this.#caller.mode);
       const { partialDelivery: partial, pipelining } = this.#policy.assume;
-      const options = { partial, pipelining, finalWait: settings.finalWait, last: !leavesOpen };
+      const { dataWait, finalWait } = settings;
+      const options = { partial, pipelining, dataWait, finalWait, last: !leavesOpen };
       const { reply, refused } = yield* transactOp(wire, smtp, envelope, payload, options, progress);
       this.#refused = refused.map(({ recipient, code, text }) => `${recipient}: ${code} ${text}`).join('; ');
       this.#log?.message({ ...envelope, status: EMS_OK, text: reply.lines.join(' ') });

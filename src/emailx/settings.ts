@@ -49,6 +49,8 @@ export interface EmailxSettings {
   readonly connection: ConnectionSettings | null;
   /** Longest silence of the server, in ms. */
   readonly wait: number;
+  /** The same while it takes the data. */
+  readonly dataWait: number;
   /** The same for the reply to the end of the data. */
   readonly finalWait: number;
   /** Filespec or text, blank for none. */
@@ -84,6 +86,7 @@ export function mergeSettings(call: CallSettings, items: ConfigItems, assume: Em
   return Object.freeze({
     connection: opensSession(call.opflags) ? connectionOf(call, items, assume) : null,
     wait,
+    dataWait: Math.max(wait, assume.dataWait * 1000),
     finalWait: Math.max(wait, assume.finalWait * 1000),
     signature: given(call.signature, items.signature),
     replyTo: items.replyTo,

@@ -9,7 +9,7 @@ import { asBuffer } from '../core/bytes.ts';
 import type { Op } from '../core/op.ts';
 import { ChannelError } from '../starttls/channel.ts';
 import { type SmtpReply, smtpReplyOp } from '../starttls/smtp-reply.ts';
-import { DialogueError, type Wire } from '../starttls/wire.ts';
+import { DialogueError, type SendOptions, type Wire } from '../starttls/wire.ts';
 import { DotStuffer } from './dot-stuffing.ts';
 import { EmailxError } from './error.ts';
 import { SmtpRefusal, type SmtpSession } from './smtp-session.ts';
@@ -65,6 +65,11 @@ export interface TransactionOptions {
   readonly partial: boolean;
   /** Whether commands go together where the server offers PIPELINING. */
   readonly pipelining: boolean;
+  /**
+   * How long the server may take nothing of the message, in ms. It shows what it takes in steps as large as the buffers
+   * on the way: a slow one seems to rest in between.
+   */
+  readonly dataWait: number;
   /** Longest wait for the reply to the end of the message, in ms. */
   readonly finalWait: number;
   /**
@@ -195,6 +200,7 @@ function* exchangeOp(
     for (const command of group) {
       try {
         const reply = yield* smtpReplyOp(wire);
+        wire.awaitReply();
         replies.push(reply);
         if (reply.code === SERVICE_CLOSING) {
           progress.sessionUsable = false;
@@ -226,7 +232,7 @@ function* sendDataOp(
   wire: Wire,
   payload: Payload,
   early: SmtpReply | undefined,
-  { sent }: TransactionOptions,
+  { sent, dataWait }: TransactionOptions,
   progress: Progress,
 ): Op<void> {
   let go = early;
@@ -234,7 +240,7 @@ function* sendDataOp(
   if (go?.code !== CONTINUE) throw refusal('DATA', go ?? { code: SERVICE_CLOSING, lines: [] }, progress);
   progress.sessionUsable = false;
   const stuffer = new DotStuffer();
-  const writer = new Writer(wire, payload.size ?? WRITE_SIZE);
+  const writer = new Writer(wire, payload.size ?? WRITE_SIZE, dataWait);
   try {
     for (;;) {
       const chunk = yield* payload.nextOp();
@@ -273,23 +279,26 @@ function* sendChunkedOp(
   wire: Wire,
   payload: Payload,
   pipelining: boolean,
-  { sent }: TransactionOptions,
+  { sent, dataWait }: TransactionOptions,
   progress: Progress,
 ): Op<void> {
+  const asData = { bulk: true, patience: dataWait };
   const gathered = Buffer.allocUnsafe(CHUNK_SIZE);
   let filled = 0;
   let unanswered = 0;
   progress.sessionUsable = false;
 
   function* sendOp(last: boolean): Op<void> {
-    yield* wire.sendOp(`BDAT ${filled}${last ? ' LAST' : ''}\r\n`);
+    yield* wire.sendOp(`BDAT ${filled}${last ? ' LAST' : ''}\r\n`, { patience: dataWait });
     if (last) progress.delivery = 'unknown';
-    if (filled > 0) yield* wire.sendOp(gathered.subarray(0, filled), { bulk: true });
+    if (filled > 0) yield* wire.sendOp(gathered.subarray(0, filled), asData);
     filled = 0;
     unanswered += 1;
   }
 
   function* answeredOp(): Op<void> {
+    // The server answers when it has taken all of a chunk.
+    wire.awaitReply(dataWait);
     const reply = yield* smtpReplyOp(wire);
     unanswered -= 1;
     if (isPositive(reply)) return;
@@ -341,11 +350,16 @@ function* explainedOp(wire: Wire, error: unknown, command: string): Op<unknown> 
 class Writer {
   readonly #wire: Wire;
   readonly #gathered: Buffer;
+  readonly #asData: SendOptions;
   #filled = 0;
 
-  /** @param size what is to be written in all, more or less: a short message needs little room */
-  constructor(wire: Wire, size: number) {
+  /**
+   * @param size what is to be written in all, more or less: a short message needs little room
+   * @param patience how long the server may take nothing, in ms
+   */
+  constructor(wire: Wire, size: number, patience: number) {
     this.#wire = wire;
+    this.#asData = { bulk: true, patience };
     this.#gathered = Buffer.allocUnsafe(Math.min(WRITE_SIZE, size + STUFFING_ROOM));
   }
 
@@ -353,7 +367,7 @@ class Writer {
     const room = this.#gathered.length;
     if (this.#filled + bytes.length > room) yield* this.#flushOp();
     if (bytes.length >= room) {
-      yield* this.#wire.sendOp(bytes, { bulk: true });
+      yield* this.#wire.sendOp(bytes, this.#asData);
       return;
     }
     bytes.copy(this.#gathered, this.#filled);
@@ -367,7 +381,7 @@ class Writer {
 
   *#flushOp(): Op<void> {
     if (this.#filled === 0) return;
-    yield* this.#wire.sendOp(this.#gathered.subarray(0, this.#filled), { bulk: true });
+    yield* this.#wire.sendOp(this.#gathered.subarray(0, this.#filled), this.#asData);
     this.#filled = 0;
   }
 }

@@ -26,8 +26,11 @@ export interface Channel {
    * client wants TLS without having asked; false at the end of the stream.
    */
   helloOp(until: Deadline): Op<boolean | 'timeout'>;
-  /** Sends all of it; 'timeout' when only a part or nothing went out before the deadline. */
-  sendOp(bytes: Uint8Array, until: Deadline): Op<'sent' | 'timeout'>;
+  /**
+   * Sends all of it; 'timeout' when it did not all go out before the deadline, or the other side took nothing more for
+   * `patience` ms: a slow one that goes on taking has all the time there is.
+   */
+  sendOp(bytes: Uint8Array, until: Deadline, patience?: number): Op<'sent' | 'timeout'>;
   /**
    * Starts TLS. Refuses, and closes the connection, when plaintext is waiting that the dialogue has not read.
    *

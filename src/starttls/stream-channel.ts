@@ -70,9 +70,14 @@ export class StreamChannel implements StreamingChannel {
     return count > 0 && startsClientHello(head);
   }
 
-  *sendOp(bytes: Uint8Array, until: Deadline): Op<'sent' | 'timeout'> {
+  *sendOp(bytes: Uint8Array, until: Deadline, patience = Number.POSITIVE_INFINITY): Op<'sent' | 'timeout'> {
     try {
-      return (yield* writeOp(this.#endpoint, bytes, until)) === bytes.length ? 'sent' : 'timeout';
+      for (let rest = bytes; ; ) {
+        const count = yield* writeOp(this.#endpoint, rest, until.atMost(patience));
+        if (count === rest.length) return 'sent';
+        if (count === 0 || until.expired) return 'timeout';
+        rest = rest.subarray(count);
+      }
     } catch (error) {
       throw channelError(error);
     }

@@ -47,6 +47,11 @@ export interface ExchangeOptions {
   readonly bulk?: boolean;
 }
 
+export interface SendOptions extends ExchangeOptions {
+  /** How long the other side may take nothing of it, in ms. Default: the wire's patience. */
+  readonly patience?: number;
+}
+
 export interface WireOptions {
   /** The end of the whole dialogue. */
   readonly until: Deadline;
@@ -266,16 +271,18 @@ export class Wire {
   }
 
   /** Sends all of it. @throws DialogueError timeout when it did not go out in time */
-  *sendOp(data: string | Uint8Array, { secret = false, bulk = false }: ExchangeOptions = {}): Op<void> {
+  *sendOp(
+    data: string | Uint8Array,
+    { secret = false, bulk = false, patience = this.#patience }: SendOptions = {},
+  ): Op<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data;
     if (bytes.length === 0) return;
     this.observer?.({ from: this.role, bytes, encrypted: this.#encrypted, secret, bulk });
     this.#sending = true;
     for (let sent = 0; sent < bytes.length; sent += this.#segment) {
       const part = this.#segment < bytes.length ? bytes.subarray(sent, sent + this.#segment) : bytes;
-      const limit = this.until.atMost(this.#patience);
-      const late = sent > 0 && limit.expired;
-      if (late || (yield* this.channel.sendOp(part, limit)) === 'timeout') {
+      const late = sent > 0 && this.until.expired;
+      if (late || (yield* this.channel.sendOp(part, this.until, patience)) === 'timeout') {
         throw new DialogueError('timeout', `the ${this.#peer} did not take ${bytes.length} bytes in time`);
       }
       if (this.#pause > 0) yield* sleepOp(this.until.atMost(this.#pause));

@@ -123,12 +123,16 @@ export class XcallChannel implements StreamingChannel {
     return status > 0 && this.facts?.hello === true;
   }
 
-  *sendOp(bytes: Uint8Array, until: Deadline): Op<'sent' | 'timeout'> {
-    this.#sent.value = bytes;
-    const result = yield* this.#callOp(TCPOP_WRITE, this.#sent, until);
-    if (result.status === bytes.length) return 'sent';
-    if (result.status >= 0 || isWouldBlock(result)) return 'timeout';
-    throw channelError(result);
+  *sendOp(bytes: Uint8Array, until: Deadline, patience = Number.POSITIVE_INFINITY): Op<'sent' | 'timeout'> {
+    for (let rest = bytes; ; ) {
+      this.#sent.value = rest;
+      const result = yield* this.#callOp(TCPOP_WRITE, this.#sent, until.atMost(patience));
+      const { status } = result;
+      if (status === rest.length) return 'sent';
+      if (status < 0 && !isWouldBlock(result)) throw channelError(result);
+      if (status <= 0 || until.expired) return 'timeout';
+      rest = rest.subarray(status);
+    }
   }
 
   *upgradeOp(role: Role, until: Deadline): Op<TlsInfo> {

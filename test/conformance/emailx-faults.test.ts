@@ -22,7 +22,7 @@ afterEach(stopPeers);
 
 const options = { tls: { ca: pki.ca } };
 /** One second for each reply, also the last. */
-const impatient = { tls: { ca: pki.ca }, emailx: { assume: { wait: 1, waitUnit: 400, finalWait: 0 } } };
+const impatient = { tls: { ca: pki.ca }, emailx: { assume: { wait: 1, waitUnit: 400, dataWait: 0, finalWait: 0 } } };
 const ANN: readonly string[] = ['ann@example.com'];
 const UP_TO_DATA = message().slice(0, 6);
 
@@ -286,6 +286,20 @@ behaviour({ ids: ['MAIL-BAD-RESPONSE'], title: 'what is not SMTP is 75' }, async
     expect(errmsg).toContain('not a reply');
   }
 });
+
+/** More than the buffers of both ends hold. */
+const LARGE = 24_000_000;
+
+behaviour(
+  { ids: ['MAIL-TIMEOUT'], title: 'a server that takes nothing of a message is given up', options: impatient },
+  async (bench) => {
+    const attachments = [{ file: file('large.bin', Buffer.alloc(LARGE, 7)) }];
+    const peer = await smtpServer(opening(), UP_TO_DATA, { neverRead: true });
+    const { status, errmsg } = await mail(bench, { attachments, server: peer.server });
+    expect(status).toBe(EMS_TIMEOUT);
+    expect(errmsg).toMatch(/^the server did not take \d+ bytes in time; the message was not delivered$/);
+  },
+);
 
 /** Every point at which a server may stop talking. */
 const STAGES: readonly (readonly [string, readonly Step[], 'impossible' | 'unknown'])[] = [

@@ -264,6 +264,37 @@ behaviour(
   },
 );
 
+behaviour(
+  { ids: ['LETTER-FAULTS'], title: 'a server that rests while it takes a message is not silent' },
+  async (bench) => {
+    const peer = await smtpServer(opening(), UP_TO_DATA, { delay: 900 }, message().slice(6), QUIT);
+    await send(bench, { server: peer.server, patience: 300, attachments: [LARGE] });
+    await peer.finished();
+
+    const chunked = await smtpServer(
+      opening('CHUNKING'),
+      message().slice(0, 4),
+      Array.from({ length: 4 }, (): Step[] => [
+        { expect: 'BDAT 262144\r\n' },
+        { expect: 262_144 },
+        { delay: 450 },
+        { send: '250 ok\r\n' },
+      ]).flat(),
+      { expectUntil: ' LAST\r\n' },
+      { expectUntil: '--\r\n' },
+      { send: '250 2.0.0 taken\r\n' },
+      QUIT,
+    );
+    const content = Buffer.alloc(300_000, 'x');
+    const attachments = [
+      { content, name: 'a.txt' },
+      { content: Buffer.alloc(500_000), name: 'a.bin' },
+    ];
+    await send(bench, { server: chunked.server, patience: 300, attachments });
+    await chunked.finished();
+  },
+);
+
 /** Waits until the peer has come so far that the client can only be waiting. */
 async function reached(peer: Peer, steps: readonly Step[]): Promise<void> {
   const waited = steps.filter((step) => 'expect' in step || 'expectUntil' in step).length;

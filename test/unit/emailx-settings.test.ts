@@ -112,6 +112,7 @@ describe('precedence', () => {
         connLock: false,
       },
       wait: 30_000,
+      dataWait: 180_000,
       finalWait: 600_000,
       signature: '',
       replyTo: '',
