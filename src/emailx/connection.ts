@@ -20,6 +20,8 @@ export interface ConnectionPlan {
   readonly patience: number;
   readonly injected: InjectionPolicy;
   readonly observer: ((exchange: Exchange) => void) | null;
+  /** What may be shown of the server's words. */
+  readonly conceal: (latin1: string) => string;
   /** Called once there is a connection, before anything is said on it. */
   readonly connected: (channel: XcallChannel) => void;
 }
@@ -39,10 +41,10 @@ const QUIT_PATIENCE = 2_000;
  * @throws SmtpRefusal, EmailxError, DialogueError, ChannelError, CancelledError
  */
 export function* connectOp(caller: Caller, plan: ConnectionPlan): Op<Connection> {
-  const { server, security, opening, until, patience, injected, observer } = plan;
+  const { server, security, opening, until, patience, injected, observer, conceal } = plan;
   const { host, port } = server;
   const channel = yield* XcallChannel.connectOp(caller, host, port, security, until.atMost(patience));
-  const wire = new Wire(channel, { until, patience, injected, observer });
+  const wire = new Wire(channel, { until, patience, injected, observer, conceal });
   let open = false;
   try {
     plan.connected(channel);
@@ -66,8 +68,9 @@ export function isPolite(error: unknown): boolean {
 
 /** QUIT, briefly, unless it has been `said`, and the end of the connection. Nothing that happens here is reported. */
 export function* leaveOp(wire: Wire, said = false): Op<void> {
-  const { channel, observer } = wire;
+  const { channel, observer, conceal } = wire;
   // The reply may have come with what was read last.
   const unread = said ? wire.takeUnread() : new Uint8Array(0);
-  yield* quitOp(new Wire(channel, { until: NEVER, patience: QUIT_PATIENCE, observer, unread }), said);
+  const showing = { observer, ...(conceal === null ? {} : { conceal }) };
+  yield* quitOp(new Wire(channel, { until: NEVER, patience: QUIT_PATIENCE, unread, ...showing }), said);
 }

@@ -65,7 +65,7 @@ export function* deliverOp(
     log?.error(failure.status, failure.reason);
     const { sessionUsable, quitSent } = course.progress;
     if (connection !== null && sessionUsable && isPolite(error)) yield* leaveOp(connection.wire, quitSent);
-    throw new MailError(mailErrorMessage(failure), failure, { cause: error });
+    throw new MailError(mailErrorMessage(failure), failure, { cause: causeOf(error, course.redactor) });
   } finally {
     if (connection !== null) yield* connection.channel.closeOp();
     lock?.release();
@@ -94,6 +94,7 @@ function planOf(settings: DeliverySettings, course: Course): ConnectionPlan {
     patience,
     injected,
     observer,
+    conceal: (text) => course.redactor.apply(text),
     connected: () => log?.step(`connected to ${server.host} port ${server.port}`),
   };
 }
@@ -103,7 +104,7 @@ function* sendOp(
   { partial, pipelining, dataPatience, finalPatience, onProgress }: DeliverySettings,
   { message, envelope }: MailContent,
   mode: CallMode,
-  { progress }: Course,
+  { progress, redactor }: Course,
 ): Op<Pick<SentMail, 'accepted' | 'rejected' | 'reply' | 'size' | 'authenticated'>> {
   const payload = messagePayload(message, smtp, mode);
   const total = payload.size ?? message.size;
@@ -118,8 +119,8 @@ function* sendOp(
   const { accepted, refused, reply } = yield* transactOp(wire, smtp, envelope, payload, options, progress);
   return {
     accepted: accepted.map(readable),
-    rejected: refused.map(shownRecipient),
-    reply: { code: reply.code, text: readable(reply.lines.join(' ')) },
+    rejected: refused.map((recipient) => shownRecipient(recipient, redactor)),
+    reply: { code: reply.code, text: readable(redactor.apply(reply.lines.join(' '))) },
     size: total,
     authenticated: smtp.authenticated,
   };
@@ -142,7 +143,7 @@ function failureFacts(
     refusal: refusalOf(error),
     delivery: progress.delivery,
     reply: isRefusal ? { code: error.status, text: readable(redactor.apply(error.replyText)) } : null,
-    rejected: progress.refused.map(shownRecipient),
+    rejected: progress.refused.map((recipient) => shownRecipient(recipient, redactor)),
     tls,
     portSpeaks: portSpeech(error),
   };
@@ -154,8 +155,19 @@ function refusalOf(error: unknown): MailFailure['refusal'] {
   return error instanceof DialogueError && error.fault === 'malformed' ? 'badResponse' : null;
 }
 
-function shownRecipient({ recipient, code, text }: RefusedRecipient): RefusedRecipient {
-  return { recipient: readable(recipient), code, text: readable(text) };
+function shownRecipient({ recipient, code, text }: RefusedRecipient, redactor: Redactor): RefusedRecipient {
+  return { recipient: readable(recipient), code, text: readable(redactor.apply(text)) };
+}
+
+/** The error as anybody may see it: what prints a MailError prints its cause as well. */
+function causeOf(error: unknown, redactor: Redactor): unknown {
+  if (!(error instanceof Error) || redactor.apply(error.message) === error.message) return error;
+  if (error instanceof SmtpRefusal) {
+    return new SmtpRefusal(error.command, { code: error.status, lines: [redactor.apply(error.replyText)] });
+  }
+  if (error instanceof EmailxError) return new EmailxError(error.refusal, redactor.apply(error.message));
+  // Of anything else nobody knows what more it holds.
+  return new Error(redactor.apply(error.message));
 }
 
 /** The error for what goes wrong before there is a connection. */

@@ -101,6 +101,7 @@ class EmailxCall {
   readonly #args: Arguments;
   readonly #policy: EmailxPolicy;
   readonly #redactor = new Redactor();
+  readonly #conceal = (text: string) => this.#redactor.apply(text);
   readonly #progress: Progress = newProgress();
   #log: MailLog | null = null;
   /** The new value of `socket`; null leaves it alone. */
@@ -120,7 +121,7 @@ class EmailxCall {
     let result: CallResult = { status: EMS_OK, origin: 'tcpx', text: '' };
     try {
       yield* this.#performOp();
-      if (this.#refused !== '') result = { ...result, text: this.#refused };
+      if (this.#refused !== '') result = { ...result, text: this.#redactor.apply(this.#refused) };
     } catch (error) {
       result = this.#explained(error);
       this.#log?.error(result.status, result.text);
@@ -235,6 +236,7 @@ class EmailxCall {
         patience: settings.wait,
         injected: 'reject',
         observer: this.#observer(),
+        conceal: this.#conceal,
         connected: ({ socket }) => this.#log?.step(`connected to ${server.host} port ${server.port}, socket ${socket}`),
       });
       if (smtp.authenticated !== null) this.#log?.step(`logged in by AUTH ${smtp.authenticated}`);
@@ -278,7 +280,13 @@ class EmailxCall {
     for (const secret of kept.secrets) this.#redactor.add(secret);
     const channel = kept.channel.caller === this.#caller ? kept.channel : new XcallChannel(this.#caller, socket);
     const { smtp, lock, secrets, unread } = kept;
-    const wire = new Wire(channel, { until: NEVER, patience: settings.wait, observer: this.#observer(), unread });
+    const wire = new Wire(channel, {
+      until: NEVER,
+      patience: settings.wait,
+      observer: this.#observer(),
+      conceal: this.#conceal,
+      unread,
+    });
     const session = { smtp, channel, wire, lock, secrets };
     try {
       // A server that has something to say before it is asked ends the session, as a rule.

@@ -29,7 +29,9 @@ export function* smtpReplyOp(wire: Wire): Op<SmtpReply> {
   for (;;) {
     const line = yield* wire.lineOp();
     const match = REPLY_LINE.exec(line);
-    if (match === null) throw new DialogueError('malformed', `not a reply with a code: ${quoted(line)}`);
+    if (match === null) {
+      throw new DialogueError('malformed', `not a reply with a code: ${quoted(wire.conceal?.(line) ?? line)}`);
+    }
     const [, code = '', separator = ' ', text = ''] = match;
     lines.push(text);
     if (separator === ' ') return { code: Number(code), lines };

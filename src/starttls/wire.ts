@@ -63,6 +63,8 @@ export interface WireOptions {
   readonly observer?: ((exchange: Exchange) => void) | null;
   /** Which end of the connection this is. Default `client`. */
   readonly role?: Role;
+  /** What may be shown of the other side's words, to the observer and in errors: it can repeat what is secret. */
+  readonly conceal?: (latin1: string) => string;
   /** What an earlier wire on the same channel had received and nobody read. */
   readonly unread?: Uint8Array;
 }
@@ -86,6 +88,8 @@ export class Wire {
   readonly until: Deadline;
   /** Sees everything that passes; null when nobody looks. */
   readonly observer: ((exchange: Exchange) => void) | null;
+  /** See {@link WireOptions.conceal}; null where everything may be shown. */
+  readonly conceal: ((latin1: string) => string) | null;
   readonly #patience: number;
   readonly #injected: InjectionPolicy;
   #unread: Buffer = EMPTY;
@@ -108,6 +112,7 @@ export class Wire {
     this.#patience = options.patience ?? Number.POSITIVE_INFINITY;
     this.#injected = options.injected ?? 'reject';
     this.observer = options.observer ?? null;
+    this.conceal = options.conceal ?? null;
     this.#limit = this.until.atMost(this.#patience);
     if (options.unread !== undefined && options.unread.length > 0) this.#unread = Buffer.from(options.unread);
   }
@@ -409,7 +414,10 @@ export class Wire {
   }
 
   #heard(bytes: Uint8Array, { secret = false, bulk = false }: ExchangeOptions = {}): void {
-    this.observer?.({ from: this.#peer, bytes, encrypted: this.#encrypted, secret, bulk });
+    if (this.observer === null) return;
+    const shown =
+      this.conceal === null ? bytes : Buffer.from(this.conceal(asBuffer(bytes).toString('latin1')), 'latin1');
+    this.observer({ from: this.#peer, bytes: shown, encrypted: this.#encrypted, secret, bulk });
   }
 }
 

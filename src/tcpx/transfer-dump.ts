@@ -25,8 +25,8 @@ export class TransferDump {
       const shown = this.#filterOf(number, open).sent(bytes);
       this.#dump('>', this.#tracer.topics.has('data') ? bytes : shown);
     } else if (opcode?.buffer === 'received' && outcome.received !== undefined) {
-      this.#filterOf(number, open).received(outcome.received);
-      this.#dump('<', outcome.received);
+      const shown = this.#filterOf(number, open).received(outcome.received);
+      this.#dump('<', this.#tracer.topics.has('data') ? outcome.received : shown);
     }
   }
 

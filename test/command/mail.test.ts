@@ -1,4 +1,5 @@
 // `tcpx mail` as a user runs it: what is sent, what is said of it, and the exit statuses.
+import { readFileSync } from 'node:fs';
 import { engineReports } from 'tcpx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { capabilities, EHLO, GREETING, message, opening, QUIT, said, smtpServer } from '../conformance/emailx-mail.ts';
@@ -90,6 +91,42 @@ describe.each(engines)('tcpx mail on %s', (engine) => {
     const { connections } = await secure.outcome();
     expect(connections.map(({ received }) => received.length)).toEqual([0, 0]);
   });
+});
+
+it('shows a password nowhere that the server repeats', async () => {
+  const secret = /sekrit1|c2Vrcml0MQ|AGJvYgBzZWtyaXQx/;
+  const echo = `sekrit1 c2Vrcml0MQ== ${base64('\0bob\0sekrit1')}`;
+  const log = `${tempDir()}/mail.log`;
+  const peer = () => smtpServer(opening('AUTH PLAIN'), { expectUntil: '\r\n' }, { send: `535 not ${echo}\r\n` }, QUIT);
+  const args = [...LETTER, ...HELLO, '--no-tls', '--clear-auth', '--user', 'bob', '--json'];
+  const cfgfile = file('echo.cfg', `PASSWORD = sekrit1\nLOGFILE = ${log}\nLOGLVL = 4\n`);
+  for (const more of [['-v'], ['--trace', 'xdebug']]) {
+    const { server } = await peer();
+    const { code, stdout, stderr } = await mail([...args, ...more, '-s', server, '--config', cfgfile]);
+    expect(code).toBe(5);
+    expect(stdout).toContain('not **** **** ****');
+    expect(stderr).not.toMatch(secret);
+    // What a dump shows of a line may begin anywhere in it.
+    expect(stderr.replace(/^ {2}. [0-9a-f]{4} {2}.{47} {2}(.*)\n/gm, '$1')).not.toMatch(secret);
+  }
+  const logged = readFileSync(log, 'latin1');
+  expect(logged).toContain('< 535 not **** **** ****\n');
+  expect(logged).not.toMatch(secret);
+});
+
+it('logs in whom --user names, with the password of the configuration, whatever its AUTH', async () => {
+  for (const auth of ['', 'AUTH = NONE\n']) {
+    const peer = await smtpServer(
+      opening('AUTH PLAIN'),
+      [{ expect: `AUTH PLAIN ${base64('\0bob\0geheim')}\r\n` }, { send: '235 ok\r\n' }],
+      message(),
+      QUIT,
+    );
+    const config = file('login.cfg', `PASSWORD = geheim\n${auth}`);
+    const args = [...LETTER, ...HELLO, '--no-tls', '--clear-auth', '-s', peer.server, '--config', config, '-u', 'bob'];
+    expect(await mail(args)).toMatchObject({ code: 0, stderr: '' });
+    await peer.finished();
+  }
 });
 
 describe.concurrent('what the exit status tells', () => {

@@ -4,6 +4,7 @@ import { createReadStream, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import { EMS_BADATT, EMS_BADCFG, EMS_BADRESP, EMS_TIMEOUT } from 'tcpx/ashell.def';
 import { type MailOptions, sendMail } from 'tcpx/emailx';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -141,6 +142,37 @@ async function tlsFirst(identity = pki.good): Promise<Peer & { server: string }>
   const peer = await startPeer({ tls: { identity }, connections: [[{ expectEnd: 'any' }], [{ expectEnd: 'any' }]] });
   return { ...peer, server: `localhost:${peer.port}` };
 }
+
+behaviour(
+  { ids: ['LETTER-FAULTS'], title: 'a password that the server repeats is nowhere in what comes of it' },
+  async (bench) => {
+    const auth = { username: 'bob', password: 'sekrit1', mechanism: 'PLAIN' } as const;
+    const echo = `sekrit1 c2Vrcml0MQ== ${Buffer.from('\0bob\0sekrit1').toString('base64')}`;
+    const secret = /sekrit1|c2Vrcml0MQ|c2Vrcml0M|AGJvYgBzZWtyaXQx/;
+    const given = { auth, clearAuth: true, partial: true, to: ['ann@example.com', 'bob@example.com'] };
+    const login: readonly Step[] = [...opening('AUTH PLAIN'), { expectUntil: '\r\n' }];
+    for (const answer of [`535 password ${echo} wrong\r\n`, `what ${'.'.repeat(100)} ${echo}\r\n`]) {
+      const peer = await smtpServer(login, { send: answer }, { discard: 'end' });
+      const error = await failure(bench, { server: peer.server, ...given });
+      expect(inspect(error, { depth: 9 })).not.toMatch(secret);
+      expect(inspect(error, { depth: 9 })).toContain('****');
+    }
+    const peer = await smtpServer(
+      login,
+      { send: '235 ok\r\n' },
+      message().slice(0, 4),
+      [{ expectUntil: '\r\n' }, { send: `550 not with ${echo}\r\n` }],
+      message().slice(4, -1),
+      { send: `250 taken ${echo}\r\n` },
+      QUIT,
+    );
+    const sent = await send(bench, { server: peer.server, ...given });
+    expect(inspect(sent, { depth: 9 })).not.toMatch(secret);
+    expect(sent.reply.text).toBe('taken **** **** ****');
+    expect(sent.rejected).toEqual([{ recipient: 'bob@example.com', code: 550, text: 'not with **** **** ****' }]);
+    await peer.finished();
+  },
+);
 
 behaviour(
   { ids: ['MAIL-WRONG-MODE'], title: 'a port that expects TLS first is found out soon', options },

@@ -112,10 +112,13 @@ function shown(lines: readonly Line[], cut: (text: string) => readonly string[])
   const filter = new SecretFilter();
   let sent = '';
   for (const [side, text] of lines) {
+    let received = '';
     for (const part of cut(text)) {
       if (side === 'C') sent += Buffer.from(filter.sent(bytes(part))).toString('latin1');
-      else expect(Buffer.from(filter.received(bytes(part))).toString('latin1')).toBe(part);
+      else received += Buffer.from(filter.received(bytes(part))).toString('latin1');
     }
+    // What could have begun a secret comes with what shows that it did not.
+    if (side === 'S') expect(received).toBe(text);
   }
   return sent;
 }
@@ -165,5 +168,46 @@ describe('secret filter', () => {
     for (let round = 0; round < 100; round += 1) filter.received(new Uint8Array(10_000).fill(65));
     filter.received(bytes('\r\n334 \r\n'));
     expect(Buffer.from(filter.sent(bytes('hunter2'))).toString('latin1')).toBe('[secret]');
+  });
+});
+
+describe('what a server repeats', () => {
+  const base64 = (text: string) => Buffer.from(text, 'latin1').toString('base64');
+  const shown = (commands: readonly Line[], ...chunks: readonly string[]) => {
+    const filter = new SecretFilter();
+    for (const [side, line] of commands) {
+      const bytes = Buffer.from(line, 'latin1');
+      if (side === 'C') filter.sent(bytes);
+      else filter.received(bytes);
+    }
+    return chunks.map((chunk) => Buffer.from(filter.received(Buffer.from(chunk, 'latin1'))).toString('latin1'));
+  };
+  const plain = base64('\0bob\0sekrit1');
+
+  it.each<readonly [string, readonly Line[]]>([
+    ['PLAIN', [['C', `AUTH PLAIN ${plain}\r\n`]]],
+    [
+      'LOGIN',
+      [
+        ['C', 'AUTH LOGIN\r\n'],
+        ['S', '334 VXNlcm5hbWU6\r\n'],
+        ['C', `${base64('bob')}\r\n`],
+        ['S', '334 UGFzc3dvcmQ6\r\n'],
+        ['C', `${base64('sekrit1')}\r\n`],
+      ],
+    ],
+    ['XOAUTH2', [['C', `AUTH XOAUTH2 ${base64('user=bob\x01auth=Bearer sekrit1\x01\x01')}\r\n`]]],
+    ['PASS', [['C', 'PASS sekrit1\r\n']]],
+    ['IMAP LOGIN', [['C', 'a1 LOGIN bob "sekrit1"\r\n']]],
+  ])('is hidden after %s, and the name is not', (_name, commands) => {
+    expect(shown(commands, `535 bob: password sekrit1 ${base64('sekrit1')} wrong\r\n`)).toEqual([
+      '535 bob: password [secret] [secret] wrong\r\n',
+    ]);
+  });
+
+  it('is hidden in the form that was sent, and in pieces', () => {
+    const login: readonly Line[] = [['C', `AUTH PLAIN ${plain}\r\n`]];
+    expect(shown(login, `535 ${plain}\r\n`)).toEqual(['535 [secret]\r\n']);
+    expect(shown(login, '535 sek', 'rit', '1 and sek', 't\r\n')).toEqual(['535 ', '', '[secret] and ', 'sekt\r\n']);
   });
 });
