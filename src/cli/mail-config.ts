@@ -1,6 +1,6 @@
 /** An EMAILX configuration file behind the options of `tcpx mail`: what the command line says wins. */
 import { UsageError } from '../core/errors.ts';
-import { type ConfigFile, type ConfigItems, readConfig, type Security } from '../emailx/config-file.ts';
+import { type AuthMode, type ConfigFile, type ConfigItems, readConfig, type Security } from '../emailx/config-file.ts';
 import { connLockOp, lockDirectory } from '../emailx/connlock.ts';
 import { contentOf } from '../emailx/content.ts';
 import { EmailxError } from '../emailx/error.ts';
@@ -47,7 +47,9 @@ export function readMailConfig(path: string): MailConfig {
  */
 export function configuredMail(config: MailConfig, command: MailCommand, password: string): ConfiguredMail {
   const policy = parseEmailxOptions({ jobName: `tcpx-mail-${process.pid}` });
-  const items = { ...config.items, ...(command.auth === null ? {} : { auth: command.auth }) };
+  // Whoever names a user wants to log in, as with both credentials in a call.
+  const auth = command.auth ?? (command.user === null ? null : loginOf(config.items.auth));
+  const items = { ...config.items, ...(auth === null ? {} : { auth }) };
   const log = openLog(logSettings(items, policy.assume), policy, new Redactor());
   const remarks = config.ignored.map(
     ({ line, item }) => `${config.path} line ${line}: there is no item ${item}; ignored`,
@@ -64,6 +66,10 @@ export function configuredMail(config: MailConfig, command: MailCommand, passwor
       throw error;
     });
   }
+}
+
+function loginOf(auth: ConfigItems['auth']): Exclude<AuthMode, 'NONE'> {
+  return auth === null || auth === 'NONE' ? 'AUTO' : auth;
 }
 
 function callOf({ server, host, user }: MailCommand, password: string): CallSettings {
