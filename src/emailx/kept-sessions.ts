@@ -25,10 +25,15 @@ interface Place {
  * a session by turns: a Map that loses and gains an entry makes itself anew every few times, and V8 then lets what hung
  * on the old ones live until the next full collection.
  */
-const jobs = new WeakMap<object, Map<number, Place>>();
+const jobs = new WeakMap<object, Map<number, Place> | 'closed'>();
 
+/** Keeps a session for the next call on it. That of a job which has closed meanwhile is over: its socket is closed. */
 export function keepSession(job: object, session: KeptSession): void {
   let places = jobs.get(job);
+  if (places === 'closed') {
+    session.lock?.release();
+    return;
+  }
   if (places === undefined) {
     places = new Map();
     jobs.set(job, places);
@@ -45,9 +50,18 @@ export function keepSession(job: object, session: KeptSession): void {
 
 /** The session of a socket, which is from now on the caller's to keep again or to close; null when there is none. */
 export function takeSession(job: object, socket: number): KeptSession | null {
-  const place = jobs.get(job)?.get(socket);
+  const places = jobs.get(job);
+  const place = places === 'closed' ? undefined : places?.get(socket);
   if (place === undefined) return null;
   const { session } = place;
   place.session = null;
   return session;
+}
+
+/** Ends what is kept for a job that closes, now and later. Its sockets are closed by the job itself. */
+export function endSessions(job: object): void {
+  const places = jobs.get(job);
+  jobs.set(job, 'closed');
+  if (places === undefined || places === 'closed') return;
+  for (const { session } of places.values()) session?.lock?.release();
 }

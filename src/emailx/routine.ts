@@ -30,7 +30,7 @@ import { contentOf } from './content.ts';
 import { asBytes, errmsgOf } from './errmsg.ts';
 import { EmailxError } from './error.ts';
 import { failureOf } from './failure.ts';
-import { keepSession, takeSession } from './kept-sessions.ts';
+import { endSessions, keepSession, takeSession } from './kept-sessions.ts';
 import { type MailLog, openLog } from './log.ts';
 import { conversationLogger } from './log-exchange.ts';
 import { buildMessage, type Message } from './message.ts';
@@ -74,6 +74,7 @@ export const EMAILX: Program<EmailxPolicy> = {
   *runOp(caller, args, policy) {
     return yield* new EmailxCall(caller, args, policy).runOp();
   },
+  jobClosed: endSessions,
 };
 
 function objectOf(given: unknown): object {

@@ -12,7 +12,10 @@ export type CallMode = 'sync' | 'async';
 
 /** Makes XCALLs on a job for an operation. Blocking or not is the business of whoever runs the operation. */
 export interface Caller {
-  /** The job's identity: what is remembered of its sockets may be kept in a WeakMap under it. */
+  /**
+   * The job's identity: what is remembered of its sockets may be kept in a WeakMap under it, and is let go when
+   * {@link Program.jobClosed} tells.
+   */
   readonly job: object;
   readonly mode: CallMode;
   /**

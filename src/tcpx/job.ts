@@ -138,6 +138,7 @@ export class Job {
     this.#closed = true;
     closeRuntime(this.#runtime);
     this.#worker?.close();
+    for (const program of this.#policies.keys()) program.jobClosed?.(this);
     this.#worker = null;
     this.#tracer.close();
   }

@@ -28,6 +28,13 @@ export interface Program<Policy extends object = object> {
   parseOptions(given: unknown): Policy;
   /** Never throws but for a bug; a cancelled one ends with -125. */
   runOp(caller: Caller, args: readonly (Argument | ListArgument)[], policy: Policy): Op<ProgramResult>;
+  /**
+   * Told once when a job closes that has called the program, or has options for it: what is remembered of the job is let
+   * go. Calls in progress then end, and may come back to it. Must not throw.
+   *
+   * @param job the identity that {@link Caller.job} gave
+   */
+  jobClosed?(job: object): void;
 }
 
 /** Writes the results of a program; a literal receives nothing. */

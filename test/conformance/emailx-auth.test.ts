@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { F } from 'tcpx';
 import {
   EMF_CLOSEONLY,
+  EMF_LEAVEOPEN,
   EMF_OPENONLY,
   EMF_TLS,
   EMS_BADCFG,
@@ -196,6 +197,23 @@ behaviour({ ids: ['MAIL-CONNLOCK'], title: 'one session at a time' }, async (ben
   expect((await mail(locked, { opflags: EMF_CLOSEONLY, cfgfile, socket })).status).toBe(0);
   const third = await smtpServer(opening(), message(), QUIT);
   expect((await mail(locked, { cfgfile, server: third.server })).status).toBe(0);
+});
+
+behaviour({ ids: ['MAIL-CONNLOCK'], title: 'a job that closes lets go of the lock' }, async (bench) => {
+  const emailx = { assume: { lockDirectory: join(tempDir('tcpx-emailx-'), 'lock'), waitUnit: 300 } };
+  const cfgfile = file('emailx.cfg', 'CONNLOCK = 1\nWAIT = 1\n');
+  for (const opflags of [EMF_LEAVEOPEN, EMF_OPENONLY, EMF_LEAVEOPEN]) {
+    const job = bench.newJob({ emailx });
+    const xcall: typeof bench.xcall = async (routine, ...args) =>
+      bench.mode === 'sync' ? job.xcall(routine, ...args) : job.xcall.async(routine, ...args);
+    const peer = await smtpServer(opening(), opflags === EMF_LEAVEOPEN ? message() : [], { expectEnd: 'any' });
+    expect(await mail({ ...bench, xcall }, { opflags, cfgfile, server: peer.server })).toEqual({
+      status: 0,
+      errmsg: '',
+    });
+    job.close();
+    await peer.finished();
+  }
 });
 
 behaviour(

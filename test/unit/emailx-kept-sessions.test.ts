@@ -1,6 +1,7 @@
 // Sessions of EMAILX between two calls.
-import { expect, it } from 'vitest';
-import { type KeptSession, keepSession, takeSession } from '../../src/emailx/kept-sessions.ts';
+import { expect, it, vi } from 'vitest';
+import type { ConnLock } from '../../src/emailx/connlock.ts';
+import { endSessions, type KeptSession, keepSession, takeSession } from '../../src/emailx/kept-sessions.ts';
 
 const session = (socket: number) => ({ channel: { socket } }) as KeptSession;
 
@@ -28,4 +29,19 @@ it('one that another session makes room for was taken before; those that are kep
     expect(takeSession(job, socket)?.channel.socket).toBe(socket);
   }
   expect(takeSession(job, 1)).toBe(kept);
+});
+
+it('a job that closes ends its sessions, also one that a call comes back with', () => {
+  const job = {};
+  const locked = (socket: number) => ({ ...session(socket), lock: { release: vi.fn() } as unknown as ConnLock });
+  const [kept, taken, late] = [locked(1), locked(2), locked(3)];
+  keepSession(job, kept);
+  keepSession(job, taken);
+  takeSession(job, 2);
+  endSessions(job);
+  expect(kept.lock.release).toHaveBeenCalledOnce();
+  expect(taken.lock.release).not.toHaveBeenCalled();
+  keepSession(job, late);
+  expect(late.lock.release).toHaveBeenCalledOnce();
+  expect(takeSession(job, 3)).toBe(null);
 });
