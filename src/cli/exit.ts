@@ -15,6 +15,11 @@ export const EXIT_HELP = `Exit status:
 export interface Output {
   /** Results: standard output. */
   out(text: string): void;
+  /**
+   * The last result, of what is done and stays done: where standard output does not take it that is told, and changes
+   * nothing of how the command ends.
+   */
+  report(text: string): void;
   /** What went wrong: standard error. */
   err(text: string): void;
   /** Standard output for more than is held in memory, and for a dialogue. What {@link out} writes keeps its place. */

@@ -26,6 +26,10 @@ SECURE in it STARTTLS is required; a SERVER without a port means 25.
 Exit status:
 ${outcomeLines()}  1    anything else went wrong
   3    the engine that was asked for is not available
+  141  standard output was closed, as by 'tcpx mail --dry-run ... | head'
+
+What became of a mail rules the exit status, even where standard output does not take the result: that is told on standard
+error, as sending it again would double it.
 
 Examples:
   tcpx mail -s smtp.example.com -u me@example.com --password-file ~/.smtp -f me@example.com --to ann@example.com \\

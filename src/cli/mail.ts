@@ -57,7 +57,7 @@ async function carryOut(
     return await composeAdjusted(options, adjustments, (composed) => show(composed, command, output));
   } catch (error) {
     if (!(error instanceof MailError)) throw error;
-    if (command.json) output.out(failureJson(error));
+    if (command.json) output.report(failureJson(error));
     output.err(`tcpx mail: ${escapeText(failureText(error))}\n`);
     return exitOf(error);
   }
@@ -82,7 +82,7 @@ async function send(
     const all = { ...options, job, ...(command.verbose ? {} : progress) };
     const sent = await sendAdjusted(all, { ...adjustments, delivery });
     await bar.stop();
-    output.out(command.json ? sentJson(sent) : sentText(sent));
+    output.report(command.json ? sentJson(sent) : sentText(sent));
     return exitOf(sent);
   } finally {
     for (const signal of INTERRUPTIONS) process.off(signal, interrupt);

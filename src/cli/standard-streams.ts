@@ -14,7 +14,15 @@ export function standardStreams(): Output {
     () => process.stderr,
     () => {},
   );
-  return { out: (text) => out.write(text), err: (text) => err.write(text), stream: () => out.stream() };
+  return {
+    out: (text) => out.write(text),
+    report: (text) => {
+      out.failsBy(outputLost);
+      out.write(text);
+    },
+    err: (text) => err.write(text),
+    stream: () => out.stream(),
+  };
 }
 
 type Failed = (error: NodeJS.ErrnoException) => void;
@@ -22,12 +30,17 @@ type Failed = (error: NodeJS.ErrnoException) => void;
 class StandardStream {
   readonly #descriptor: number;
   readonly #open: () => NodeJS.WriteStream;
-  readonly #failed: Failed;
+  #failed: Failed;
   #stream: NodeJS.WriteStream | null = null;
 
   constructor(descriptor: number, open: () => NodeJS.WriteStream, failed: Failed) {
     this.#descriptor = descriptor;
     this.#open = open;
+    this.#failed = failed;
+  }
+
+  /** What is to become of an output that fails from now on. */
+  failsBy(failed: Failed): void {
     this.#failed = failed;
   }
 
@@ -48,15 +61,19 @@ class StandardStream {
   }
 
   stream(): NodeJS.WriteStream {
-    this.#stream ??= this.#open().on('error', this.#failed);
+    this.#stream ??= this.#open().on('error', (error) => this.#failed(error));
     return this.#stream;
   }
 }
 
-function outputFailed({ code, message }: NodeJS.ErrnoException): void {
-  if (code === 'EPIPE') process.exit(EXIT.outputClosed);
+function outputFailed(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(EXIT.outputClosed);
+  outputLost(error);
+  process.exit(EXIT.failed);
+}
+
+function outputLost({ message }: Error): void {
   try {
     writeSync(STDERR, `tcpx: standard output: ${message}\n`);
   } catch {}
-  process.exit(EXIT.failed);
 }

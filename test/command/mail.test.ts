@@ -177,6 +177,21 @@ describe.concurrent('what the exit status tells', () => {
     expect(stdout).toContain('\nrefused: b@example.com: 550 5.1.1 \\x1b[31mno\nin clear\n');
   });
 
+  it.each([[], ['--json']])('0: it was sent, though nobody takes the result %j', async (...more) => {
+    const steps = [...opening(), ...message(), ...QUIT];
+    const peer = await startPeer({ connections: [steps, steps] });
+    const args = ['mail', ...LETTER, ...HELLO, '--no-tls', '-s', `localhost:${peer.port}`, ...more];
+    const shell = (rest: string) => {
+      const script = `'${process.execPath}' '${main}' "$@" ${rest}`;
+      return runProcess({ command: 'bash', args: ['-c', script, 'bash', ...args], env: { TCPX_ENGINE: '' } });
+    };
+    const full = await shell('> /dev/full');
+    expect(full).toMatchObject({ code: 0, stderr: expect.stringMatching(/^tcpx: standard output: ENOSPC: /) });
+    const closed = await shell('| exit; exit $PIPESTATUS');
+    expect(closed).toMatchObject({ code: 0, stderr: expect.stringMatching(/^tcpx: standard output: EPIPE: /) });
+    await peer.finished();
+  });
+
   it('4: refused for now, one command at a time with --no-pipelining', async () => {
     const peer = await smtpServer(opening('PIPELINING'), message().slice(0, 1), { send: '451 not now\r\n' }, QUIT);
     const args = ['--no-tls', '-s', peer.server, ...LETTER, ...HELLO, '--no-pipelining'];
