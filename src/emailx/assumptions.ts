@@ -190,7 +190,7 @@ export const EMAILX_ASSUMPTIONS: AssumptionTable<EmailxAssumptions> = {
   },
   heloFallback: {
     value: true,
-    meaning: 'HELO after a 5xx to EHLO, where neither AUTH nor STARTTLS is wanted',
+    meaning: 'HELO after a 5xx to EHLO, where neither AUTH nor STARTTLS has to be',
     source: 'emailx §12',
     accepts: boolean,
   },

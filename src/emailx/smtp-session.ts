@@ -39,7 +39,7 @@ export interface OpeningOptions {
   readonly startTlsOptional: boolean;
   /** Ask again after the upgrade. */
   readonly secondHello: boolean;
-  /** HELO after a refused EHLO, where neither AUTH nor STARTTLS is wanted. */
+  /** HELO after a refused EHLO, where neither AUTH nor STARTTLS has to be. */
   readonly heloFallback: boolean;
   /** Null for no authentication. */
   readonly auth: { readonly mechanism: MechanismName | 'AUTO'; readonly credentials: Credentials } | null;
@@ -86,8 +86,9 @@ export function* openSessionOp(wire: Wire, options: OpeningOptions): Op<SmtpSess
   return { capabilities, authenticated: mechanism };
 }
 
-function* helloOp(wire: Wire, { host, startTls, auth, heloFallback }: OpeningOptions): Op<Capabilities> {
-  const fallBack = heloFallback && !startTls && auth === null;
+function* helloOp(wire: Wire, options: OpeningOptions): Op<Capabilities> {
+  const { host, startTls, startTlsOptional, auth, heloFallback } = options;
+  const fallBack = heloFallback && (!startTls || startTlsOptional) && auth === null;
   const answer = yield* smtpHelloOp(wire, host, 'EHLO', fallBack);
   if ('command' in answer) return answer.capabilities;
   throw new SmtpRefusal('EHLO', answer);

@@ -92,6 +92,16 @@ behaviour(
   },
 );
 
+behaviour({ ids: ['LETTER-TLS'], title: 'where STARTTLS is only preferred, HELO will do' }, async (bench) => {
+  const refused: readonly Step[] = [GREETING, EHLO, { send: '502 what?\r\n' }];
+  const old = await smtpServer(refused, { expect: 'HELO client.example\r\n' }, { send: '250 mx\r\n' }, message(), QUIT);
+  expect(await send(bench, { server: old.server, tls: 'prefer' })).toMatchObject({ tls: null });
+  await old.finished();
+  const strict = await smtpServer(refused, QUIT);
+  expect((await failure(bench, { server: strict.server, tls: 'require' })).status).toBe(502);
+  await strict.finished();
+});
+
 behaviour({ ids: ['LETTER-TLS'], title: 'a password does not cross in clear' }, async (bench) => {
   const peer = await smtpServer(opening('AUTH PLAIN'), QUIT);
   const auth = { username: 'ann', password: 'opensesame' };
