@@ -11,7 +11,10 @@ export const OUTCOMES = {
   unusable: { exit: EXIT.usage, meaning: 'the command line, the configuration or a file is wrong; nothing was sent' },
   'refused-for-now': { exit: 4, meaning: 'the server refused it with a code of 400 to 499: try again later' },
   refused: { exit: 5, meaning: 'the server refused it with a code of 500 to 599' },
-  'not-delivered': { exit: 6, meaning: 'no connection, no TLS, no answer or no login possible; nothing was delivered' },
+  'not-delivered': {
+    exit: 6,
+    meaning: 'no connection, no TLS, no answer that makes sense or no login possible; nothing was delivered',
+  },
   unknown: {
     exit: 7,
     meaning: 'all of it was sent, and the server did not say that it has it: do not send it again blindly',
@@ -25,7 +28,9 @@ export function outcomeOf(result: SentMail | MailError): Outcome {
   if (!(result instanceof MailError)) return result.rejected.length > 0 ? 'partial' : 'sent';
   const { delivery, reply, status } = result;
   if (delivery === 'unknown') return 'unknown';
-  if (reply !== null) return reply.code < 500 ? 'refused-for-now' : 'refused';
+  if (reply !== null && reply.code >= 400) return reply.code < 500 ? 'refused-for-now' : 'refused';
+  // A code that is no refusal, and not what the protocol has there.
+  if (reply !== null) return 'not-delivered';
   return status < 0 || OF_SERVERS.has(status) ? 'not-delivered' : 'unusable';
 }
 

@@ -33,8 +33,9 @@ function remedyOf(error: unknown): string | null {
 
 /** What became of the message, where the reason alone does not tell. */
 function fateOf(error: unknown, delivery: Delivery | null): string | null {
-  if (delivery === null || error instanceof EmailxError || error instanceof SmtpRefusal) return null;
-  return delivery === 'unknown' ? UNKNOWN_FATE : 'the message was not delivered';
+  if (delivery === null) return null;
+  if (delivery === 'unknown') return UNKNOWN_FATE;
+  return error instanceof EmailxError || error instanceof SmtpRefusal ? null : 'the message was not delivered';
 }
 
 /** Text for a variable, whose characters are bytes: what does not fit goes in UTF-8. */

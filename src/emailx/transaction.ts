@@ -8,7 +8,8 @@
 import { asBuffer } from '../core/bytes.ts';
 import type { Op } from '../core/op.ts';
 import { ChannelError } from '../starttls/channel.ts';
-import { type SmtpReply, smtpReplyOp } from '../starttls/smtp-reply.ts';
+import { quoted } from '../starttls/quoted.ts';
+import { replyText, type SmtpReply, smtpReplyOp } from '../starttls/smtp-reply.ts';
 import { DialogueError, type SendOptions, type Wire } from '../starttls/wire.ts';
 import { DotStuffer } from './dot-stuffing.ts';
 import { EmailxError } from './error.ts';
@@ -89,6 +90,9 @@ export interface TransactionResult {
 }
 
 const CONTINUE = 354;
+const CLOSED = 221;
+/** From here on a reply refuses. */
+const REFUSED = 400;
 const SERVICE_CLOSING = 421;
 /** Commands that are under way before replies are read: both sides' buffers hold them and their replies. */
 const MOST_PIPELINED = 100;
@@ -251,7 +255,7 @@ function* sendDataOp(
     progress.delivery = 'unknown';
     yield* writer.endOp(stuffer.end());
   } catch (error) {
-    throw yield* explainedOp(wire, error, 'DATA');
+    throw yield* explainedOp(wire, error, 'DATA', progress);
   }
 }
 
@@ -268,6 +272,12 @@ function* quitEarlyOp(wire: Wire, progress: Progress): Op<void> {
 function* finalReplyOp(wire: Wire, finalWait: number, progress: Progress): Op<SmtpReply> {
   wire.awaitReply(finalWait);
   const reply = yield* smtpReplyOp(wire);
+  if (progress.quitSent && reply.code === CLOSED) {
+    const text = quoted(replyText(reply));
+    throw new DialogueError('malformed', `the server answers QUIT and not the message ahead of it: ${text}`);
+  }
+  // What asks for more, such as a second 354, does not say what became of the message.
+  if (!isPositive(reply) && reply.code < REFUSED) throw refusal('end of data', reply, progress);
   progress.delivery = 'impossible';
   progress.sessionUsable = true;
   if (!isPositive(reply)) throw refusal('end of data', reply, progress);
@@ -329,17 +339,19 @@ function* sendChunkedOp(
     yield* sendOp(true);
   } catch (error) {
     if (error instanceof SmtpRefusal) throw error;
-    throw yield* explainedOp(wire, error, 'BDAT');
+    throw yield* explainedOp(wire, error, 'BDAT', progress);
   }
 }
 
 /** A server that hangs up in the middle of a message often says why; its reply explains more than a broken connection. */
-function* explainedOp(wire: Wire, error: unknown, command: string): Op<unknown> {
+function* explainedOp(wire: Wire, error: unknown, command: string, progress: Progress): Op<unknown> {
   if (!(error instanceof ChannelError) && !(error instanceof DialogueError)) return error;
   try {
     wire.awaitReply(LAST_WORDS);
     const reply = yield* smtpReplyOp(wire);
-    return isPositive(reply) ? error : new SmtpRefusal(command, reply);
+    if (reply.code < REFUSED) return error;
+    progress.delivery = 'impossible';
+    return new SmtpRefusal(command, reply);
   } catch (second) {
     if (second instanceof ChannelError || second instanceof DialogueError) return error;
     throw second;

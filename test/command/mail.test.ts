@@ -136,6 +136,18 @@ describe.concurrent('what the exit status tells', () => {
     [5, 'refused: MAIL FROM: 551 4.7.1 words', [...REFUSED(551), ...QUIT], []],
     [5, 'refused: MAIL FROM: 530 4.7.1 words; use --starttls or --tls', [...REFUSED(530), ...QUIT], []],
     [6, 'not-delivered: the server closed the connection; nothing was delivered', [...opening().slice(0, 2)], []],
+    [
+      6,
+      'not-delivered: MAIL FROM: 354 what; nothing was delivered',
+      [...opening(), ...message().slice(0, 1), { send: '354 what\r\n' }],
+      [],
+    ],
+    [
+      7,
+      'unknown: end of data: 354 more; whether the message was delivered is unknown',
+      [...opening(), ...message().slice(0, -1), { send: '354 more\r\n' }],
+      [],
+    ],
     [6, 'not-delivered: not a reply with a code', [{ send: 'hello\r\n' }], []],
     [
       6,

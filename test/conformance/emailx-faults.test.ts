@@ -186,6 +186,34 @@ behaviour(
 );
 
 behaviour(
+  { ids: ['MAIL-PIPELINING', 'MAIL-BAD-RESPONSE'], title: 'an answer to QUIT is none to the message ahead of it' },
+  async (bench) => {
+    const skipping = await smtpServer(PIPELINED, { expect: 'QUIT\r\n' }, { send: '221 bye\r\n' }, { expectEnd: 'any' });
+    const skipped = await mail(bench, { server: skipping.server });
+    expect(skipped.status).toBe(EMS_BADRESP);
+    expect(skipped.errmsg).toContain('"221 bye"; whether the message was delivered is unknown');
+    await skipping.finished();
+    // Where nothing was asked after the message, any code of success is one.
+    for (const answer of ['221 bye', '251 forwarded', '200 fine']) {
+      const odd = await smtpServer(opening(), message().slice(0, -1), { send: `${answer}\r\n` }, QUIT);
+      expect(await mail(bench, { server: odd.server })).toEqual({ status: 0, errmsg: '' });
+      await odd.finished();
+    }
+  },
+);
+
+behaviour(
+  { ids: ['MAIL-SMTP-CODE', 'MAIL-BAD-RESPONSE'], title: 'a message that is answered by 354 may have been delivered' },
+  async (bench) => {
+    const peer = await smtpServer(opening(), message().slice(0, -1), { send: '354 more\r\n' }, { expectEnd: 'any' });
+    const { status, errmsg } = await mail(bench, { server: peer.server });
+    expect(status).toBe(354);
+    expect(errmsg).toMatch(/^more; whether the message was delivered is unknown/);
+    await peer.finished();
+  },
+);
+
+behaviour(
   { ids: ['MAIL-PIPELINING'], title: 'a refused recipient never lets an empty message through' },
   async (bench) => {
     const commands = 'MAIL FROM:<me@example.com>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\n';
