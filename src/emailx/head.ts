@@ -33,20 +33,18 @@ export interface Field {
 }
 
 /**
- * @throws EmailxError for a NUL, and for a name that holds a CR or LF: behind a name that is cut there would stand a
- *   field that nobody wrote
+ * @throws EmailxError for a NUL, and for a CR or LF alone ahead of the end: lines end in CRLF, and what stands behind
+ *   another line end would be a field, or a text, that nobody wrote
  */
 export function checkHeader(header: string): void {
   if (header.includes('\0')) throw new EmailxError('badHeader', 'the header holds a NUL; remove it');
-  for (const line of header.split('\r\n')) {
-    const colon = line.indexOf(':');
-    const name = colon < 0 || CONTINUED.test(line) ? '' : line.slice(0, colon);
-    if (!/[\r\n]/.test(name)) continue;
-    throw new EmailxError(
-      'badHeader',
-      `the header field name ${quoted(name)} holds a CR or LF alone; lines end in CRLF`,
-    );
-  }
+  const [fields = ''] = header.split(/(?:^|\r\n)\r\n/, 1);
+  const wrong = fields
+    .replace(/[\r\n]+$/, '')
+    .split('\r\n')
+    .find((line) => /[\r\n]/.test(line));
+  if (wrong === undefined) return;
+  throw new EmailxError('badHeader', `the header line ${quoted(wrong)} holds a CR or LF alone; lines end in CRLF`);
 }
 
 /** The header with exactly one line end at its end; blank for one without contents. */

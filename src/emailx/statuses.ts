@@ -63,7 +63,7 @@ export const REFUSALS = {
 
   noBody: { status: EMS_NOBODY, when: '`body` is blank, or names a file without contents' },
   bodyUnreadable: { status: EMS_NOBODY, when: '`body` names a file that cannot be read' },
-  badHeader: { status: EMS_NOBODY, when: '`header` holds CR, LF or NUL where a name or a value would be cut' },
+  badHeader: { status: EMS_NOBODY, when: '`header` holds NUL, or a CR or LF alone: its lines end in CRLF' },
   longLine: {
     status: EMS_NOBODY,
     when: 'a line of more than 998 octets that `longLines` refuses, or that cannot be encoded',

@@ -72,8 +72,8 @@ Hello
     lines: 'Message-ID: <unique@localhost>\nDate: own\n\nHello\n',
   },
   'lone CR and lone LF as line ends': {
-    parts: { header: 'A: 1\nB: 2\rC: 3', body: literal('one\ntwo\rthree\r\n\n\r\r\n') },
-    lines: 'A: 1\nB: 2\nC: 3\n\none\ntwo\nthree\n\n\n\n',
+    parts: { header: 'A: 1\r\nB: 2\n', body: literal('one\ntwo\rthree\r\n\n\r\r\n') },
+    lines: 'A: 1\nB: 2\n\none\ntwo\nthree\n\n\n\n',
   },
   'a body without line end gets one': {
     parts: { header: 'A: 1', body: literal('one\r\ntwo') },
@@ -612,7 +612,22 @@ describe('what is refused', () => {
     ['a body without octets', { body: literal('') }, 74, 'noBody', /^the body is empty/],
     ['a NUL in the header', { header: 'A: \0', body }, 74, 'badHeader', /NUL/],
     ['a NUL in header lines of the body', { body: literal('A: \0\r\n\r\nx') }, 74, 'badHeader', /NUL/],
-    ['a LF in a field name', { header: 'A: 1\r\nBcc\nX: 2', body }, 74, 'badHeader', /'Bcc.X' holds a CR or LF alone/],
+    [
+      'a LF in a field name',
+      { header: 'A: 1\r\nBcc\nX: 2', body },
+      74,
+      'badHeader',
+      /'Bcc.X: 2' holds a CR or LF alone/,
+    ],
+    [
+      'a LF in a value',
+      { header: 'Subject: a\nX-Evil: 1', body },
+      74,
+      'badHeader',
+      /'Subject: a.X-Evil: 1' holds a CR/,
+    ],
+    ['a CR in a value', { header: 'A: 1\r\nSubject: a\rX-Evil: 1', body }, 74, 'badHeader', /holds a CR or LF alone/],
+    ['an empty line of LFs', { header: 'Subject: a\n\nX-Evil: 1', body }, 74, 'badHeader', /holds a CR or LF alone/],
     ['a CR in a field name', { header: 'A\rX: 2', body }, 74, 'badHeader', /holds a CR or LF alone/],
     ['a Reply-To of two lines', { body, replyTo: 'a\r\nBcc: b' }, 78, 'badSetting', /REPLYTO/],
     [
