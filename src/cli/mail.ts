@@ -53,13 +53,37 @@ async function carryOut(
   output: Output,
 ): Promise<number> {
   try {
-    if (!command.dryRun) return await send(options, adjustments, command, output);
-    return await composeAdjusted(options, adjustments, (composed) => show(composed, command, output));
+    return await interruptible(async (signal, letGo) => {
+      const interrupted = { ...adjustments, delivery: { ...adjustments.delivery, signal } };
+      if (!command.dryRun) return await send(options, interrupted, command, output);
+      return await composeAdjusted(options, interrupted, (composed) => {
+        letGo();
+        return show(composed, command, output);
+      });
+    });
   } catch (error) {
     if (!(error instanceof MailError)) throw error;
     if (command.json) output.report(failureJson(error));
     output.err(`tcpx mail: ${escapeText(failureText(error))}\n`);
     return exitOf(error);
+  }
+}
+
+/**
+ * Work that the first signal ends in order: what became of the mail is told, and nothing is left behind. The second, and
+ * every one after `letGo`, is a signal like any other.
+ */
+async function interruptible<T>(work: (signal: Cancellation, letGo: () => void) => Promise<T>): Promise<T> {
+  const interruption = new Cancellation();
+  const interrupt = () => interruption.cancel();
+  const letGo = () => {
+    for (const signal of INTERRUPTIONS) process.off(signal, interrupt);
+  };
+  for (const signal of INTERRUPTIONS) process.once(signal, interrupt);
+  try {
+    return await work(interruption, letGo);
+  } finally {
+    letGo();
   }
 }
 
@@ -71,13 +95,9 @@ async function send(
 ): Promise<number> {
   const job = await jobOf(command, options);
   const bar = new Bar();
-  // The first one ends the mail and tells what became of it; the second is a signal like any other.
-  const interruption = new Cancellation();
-  const interrupt = () => interruption.cancel();
-  for (const signal of INTERRUPTIONS) process.once(signal, interrupt);
   try {
     const observer = command.verbose ? await ladder(output, adjustments) : (adjustments.delivery.observer ?? null);
-    const delivery = { ...adjustments.delivery, observer, signal: interruption };
+    const delivery = { ...adjustments.delivery, observer };
     const progress = { onProgress: (sent: number, total: number) => bar.update(sent, total) };
     const all = { ...options, job, ...(command.verbose ? {} : progress) };
     const sent = await sendAdjusted(all, { ...adjustments, delivery });
@@ -85,7 +105,6 @@ async function send(
     output.report(command.json ? sentJson(sent) : sentText(sent));
     return exitOf(sent);
   } finally {
-    for (const signal of INTERRUPTIONS) process.off(signal, interrupt);
     await bar.stop();
     job.close();
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { message, opening, QUIT, smtpServer } from '../conformance/emailx-mail.ts';
 import { arrived } from '../conformance/letter.ts';
-import { cleanUpAfterAll, runProcess, tempDir } from '../support/peer.ts';
+import { cleanUpAfterAll, runProcess, startProcess, tempDir } from '../support/peer.ts';
 import { type PkiPaths, writePki } from '../support/pki.ts';
 import { type Peer, stopPeers } from '../support/scripted-peer.ts';
 import { base64, directory, file, HELLO, HOST, LETTER, linesOf, mail, main, type Run } from './mail-command.ts';
@@ -55,6 +55,18 @@ describe.concurrent('a complete message on standard input', () => {
       input,
     });
     expect(stdout.slice(stdout.indexOf('\n\n') + 2)).toBe(input.toString('latin1'));
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('that is ended by %s leaves nothing behind', async (signal) => {
+    const TMPDIR = tempDir();
+    const args = [main, 'mail', '-s', 'localhost', '-t', '--dry-run'];
+    const child = await startProcess({ command: process.execPath, args, env: { TMPDIR } });
+    child.write(`To: ann@example.com\nFrom: me@example.com\n\n${'x'.repeat(99)}\n`.padEnd(2_000_000, 'x'));
+    await expect.poll(() => readdirSync(TMPDIR)).toHaveLength(1);
+    process.kill(child.pid, signal);
+    expect((await child.finished()).code).toBe(6);
+    expect(child.stderr()).toContain('not-delivered: ');
+    expect(readdirSync(TMPDIR)).toEqual([]);
   });
 
   it('that was sent on goes to the new recipients', async () => {
