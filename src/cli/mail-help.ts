@@ -29,7 +29,8 @@ ${outcomeLines()}  1    anything else went wrong
   141  standard output was closed, as by 'tcpx mail --dry-run ... | head'
 
 What became of a mail rules the exit status, even where standard output does not take the result: that is told on standard
-error, as sending it again would double it.
+error, as sending it again would double it. With --json, what ends with 2 or 3 has its line too, with the outcome unusable
+or no-engine and the reason.
 
 Examples:
   tcpx mail -s smtp.example.com -u me@example.com --password-file ~/.smtp -f me@example.com --to ann@example.com \\

@@ -1,8 +1,10 @@
 /** The result of `tcpx mail` for people and for machines. Whatever comes from the server is escaped. */
+import { EngineError, UsageError } from '../core/errors.ts';
 import type { SentMail } from '../emailx/deliver.ts';
 import type { MailError } from '../emailx/mail-error.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { escapeText } from './buffer-text.ts';
+import { EXIT } from './exit.ts';
 import { OUTCOMES, type Outcome, outcomeOf } from './mail-outcome.ts';
 import { tlsLine } from './tls-line.ts';
 
@@ -29,6 +31,16 @@ export function failureJson(error: MailError): string {
   const { status, reason, refusal, delivery, reply, rejected, tls, portSpeaks } = error;
   const facts = { status, reason, refusal, delivery, reply, rejected, tls: tlsJson(tls), portSpeaks };
   return line({ ...outcomeFields(outcomeOf(error)), ...facts });
+}
+
+/** What ends before there is a mail, with the fields of any other failure; null for an error that is none of ours. */
+export function unusableJson(error: unknown): string | null {
+  const nothing = { refusal: null, delivery: 'impossible', reply: null, rejected: [], tls: null, portSpeaks: null };
+  if (error instanceof UsageError) {
+    return line({ ...outcomeFields('unusable'), status: null, reason: error.message, ...nothing });
+  }
+  if (!(error instanceof EngineError)) return null;
+  return line({ outcome: 'no-engine', exit: EXIT.noEngine, status: null, reason: error.message, ...nothing });
 }
 
 function outcomeFields(outcome: Outcome): object {

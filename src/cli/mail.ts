@@ -12,7 +12,7 @@ import { escapeText } from './buffer-text.ts';
 import { EXIT, type Output } from './exit.ts';
 import { type MailCommand, parseMailOptions } from './mail-options.ts';
 import { exitOf, failureText } from './mail-outcome.ts';
-import { failureJson, sentJson, sentText } from './mail-report.ts';
+import { failureJson, sentJson, sentText, unusableJson } from './mail-report.ts';
 import { readsInput, requestOf } from './mail-request.ts';
 import type { Progress } from './progress.ts';
 
@@ -27,7 +27,17 @@ export async function help(): Promise<string> {
 
 /** @throws UsageError, EngineError, which become exit statuses in one place */
 export async function run(args: readonly string[], output: Output): Promise<number> {
-  const command = parseMailOptions(args);
+  try {
+    return await perform(parseMailOptions(args), output);
+  } catch (error) {
+    // A command line that cannot be understood may still say who reads the result.
+    const line = args.includes('--json') ? unusableJson(error) : null;
+    if (line !== null) output.report(line);
+    throw error;
+  }
+}
+
+async function perform(command: MailCommand, output: Output): Promise<number> {
   if (command.help) {
     output.out(await help());
     return EXIT.ok;

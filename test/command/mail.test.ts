@@ -204,6 +204,28 @@ describe.concurrent('what the exit status tells', () => {
     await peer.finished();
   });
 
+  it('2 and 3 are in the JSON as well', async () => {
+    const env = { TCPX_GNUTLS: '/nonexistent/libgnutls.so' };
+    const elsewhere = ['-s', 'localhost:1', '--json'];
+    for (const [args, outcome, exit, reason] of [
+      [['--json', '--frob'], 'unusable', 2, /--frob/],
+      [[...LETTER, ...HELLO, '--json'], 'unusable', 2, /^--server HOST is missing/],
+      [[...LETTER, ...HELLO, ...elsewhere, '--to', 'ann'], 'unusable', 2, /ann/],
+      [[...LETTER, ...HELLO, ...elsewhere, '--config', '/nonexistent/emailx.cfg'], 'unusable', 2, /emailx\.cfg/],
+      [[...LETTER, ...HELLO, ...elsewhere, '--engine', 'gnutls'], 'no-engine', 3, /gnutls/],
+    ] as const) {
+      const { code, stdout } = await mail(args, { env });
+      expect({ code, ...JSON.parse(stdout) }).toMatchObject({
+        code: exit,
+        outcome,
+        exit,
+        status: null,
+        reason: expect.stringMatching(reason),
+        delivery: 'impossible',
+      });
+    }
+  });
+
   it('4: refused for now, one command at a time with --no-pipelining', async () => {
     const peer = await smtpServer(opening('PIPELINING'), message().slice(0, 1), { send: '451 not now\r\n' }, QUIT);
     const args = ['--no-tls', '-s', peer.server, ...LETTER, ...HELLO, '--no-pipelining'];
