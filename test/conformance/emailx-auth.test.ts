@@ -13,7 +13,7 @@ import {
 } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { type Bench, behaviour, guardDescriptors } from '../support/conformance.ts';
-import { tempDir } from '../support/peer.ts';
+import { cleanUpAfterAll, tempDir } from '../support/peer.ts';
 import { makePki } from '../support/pki.ts';
 import { type Step, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 import { file, mail, message, opening, QUIT, said, smtpServer } from './emailx-mail.ts';
@@ -22,6 +22,7 @@ const pki = await makePki();
 await startPeerHost();
 guardDescriptors();
 afterEach(stopPeers);
+cleanUpAfterAll();
 
 const options = { tls: { ca: pki.ca } };
 const base64 = (text: string) => Buffer.from(text, 'latin1').toString('base64');

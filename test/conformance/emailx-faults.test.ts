@@ -11,6 +11,7 @@ import {
 } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { behaviour, guardDescriptors } from '../support/conformance.ts';
+import { cleanUpAfterAll } from '../support/peer.ts';
 import { makePki } from '../support/pki.ts';
 import { blackholeListener, type Step, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 import { capabilities, EHLO, file, GREETING, mail, message, opening, QUIT, said, smtpServer } from './emailx-mail.ts';
@@ -19,6 +20,7 @@ const pki = await makePki();
 await startPeerHost();
 guardDescriptors();
 afterEach(stopPeers);
+cleanUpAfterAll();
 
 const options = { tls: { ca: pki.ca } };
 /** One second for each reply, also the last. */

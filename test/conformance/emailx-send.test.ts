@@ -15,12 +15,14 @@ import {
 } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { behaviour, guardDescriptors } from '../support/conformance.ts';
+import { cleanUpAfterAll } from '../support/peer.ts';
 import { startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 import { file, type MailCall, mail, message, opening, QUIT, said, smtpServer } from './emailx-mail.ts';
 
 await startPeerHost();
 guardDescriptors();
 afterEach(stopPeers);
+cleanUpAfterAll();
 
 behaviour({ ids: ['MAIL-SEND', 'MAIL-HEADER'], title: 'one call opens, sends and closes' }, async (bench) => {
   const peer = await smtpServer(opening(), message(), QUIT);

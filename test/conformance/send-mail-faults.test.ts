@@ -9,6 +9,7 @@ import { EMS_BADATT, EMS_BADCFG, EMS_BADRESP, EMS_TIMEOUT } from 'tcpx/ashell.de
 import { type MailOptions, sendMail } from 'tcpx/emailx';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { behaviour, guardDescriptors } from '../support/conformance.ts';
+import { cleanUpAfterAll } from '../support/peer.ts';
 import { makePki } from '../support/pki.ts';
 import {
   blackholeListener,
@@ -25,6 +26,7 @@ const pki = await makePki();
 await startPeerHost();
 guardDescriptors();
 afterEach(stopPeers);
+cleanUpAfterAll();
 
 const options = { tls: { ca: pki.ca } };
 const UP_TO_DATA = message().slice(0, 6);
@@ -135,25 +137,6 @@ behaviour(
 );
 
 behaviour(
-  { ids: ['LETTER-FAULTS'], title: 'what onProgress throws comes out, and the connection ends' },
-  async (bench) => {
-    const peer = await smtpServer(opening(), UP_TO_DATA, { expectEnd: 'any' });
-    const mine = new Error('mine');
-    const onProgress = () => {
-      throw mine;
-    };
-    await expect(send(bench, { server: peer.server, onProgress })).rejects.toBe(mine);
-    expect(bench.job.sockets).toEqual([]);
-  },
-);
-
-/** A port that expects TLS first: silent on the first connection, which speaks in clear, and answering on the second. */
-async function tlsFirst(identity = pki.good): Promise<Peer & { server: string }> {
-  const peer = await startPeer({ tls: { identity }, connections: [[{ expectEnd: 'any' }], [{ expectEnd: 'any' }]] });
-  return { ...peer, server: `localhost:${peer.port}` };
-}
-
-behaviour(
   { ids: ['LETTER-FAULTS'], title: 'a password that the server repeats is nowhere in what comes of it' },
   async (bench) => {
     const auth = { username: 'bob', password: 'sekrit1', mechanism: 'PLAIN' } as const;
@@ -183,6 +166,25 @@ behaviour(
     await peer.finished();
   },
 );
+
+behaviour(
+  { ids: ['LETTER-FAULTS'], title: 'what onProgress throws comes out, and the connection ends' },
+  async (bench) => {
+    const peer = await smtpServer(opening(), UP_TO_DATA, { expectEnd: 'any' });
+    const mine = new Error('mine');
+    const onProgress = () => {
+      throw mine;
+    };
+    await expect(send(bench, { server: peer.server, onProgress })).rejects.toBe(mine);
+    expect(bench.job.sockets).toEqual([]);
+  },
+);
+
+/** A port that expects TLS first: silent on the first connection, which speaks in clear, and answering on the second. */
+async function tlsFirst(identity = pki.good): Promise<Peer & { server: string }> {
+  const peer = await startPeer({ tls: { identity }, connections: [[{ expectEnd: 'any' }], [{ expectEnd: 'any' }]] });
+  return { ...peer, server: `localhost:${peer.port}` };
+}
 
 behaviour(
   { ids: ['MAIL-WRONG-MODE'], title: 'a port that expects TLS first is found out soon', options },

@@ -8,7 +8,7 @@ import { EMS_BADATT, EMS_NOBODY } from 'tcpx/ashell.def';
 import { composeMail, MailError, type MailOptions, sendMail, sendMailSync } from 'tcpx/emailx';
 import { afterEach, describe, expect, it } from 'vitest';
 import { behaviour, guardDescriptors } from '../support/conformance.ts';
-import { tempDir } from '../support/peer.ts';
+import { cleanUpAfterAll, tempDir } from '../support/peer.ts';
 import { makePki } from '../support/pki.ts';
 import { type Step, startPeerHost, stopPeers } from '../support/scripted-peer.ts';
 import { capabilities, EHLO, message, opening, QUIT, said, smtpServer } from './emailx-mail.ts';
@@ -18,6 +18,7 @@ const pki = await makePki();
 await startPeerHost();
 guardDescriptors();
 afterEach(stopPeers);
+cleanUpAfterAll();
 
 const options = { tls: { ca: pki.ca } };
 const directory = tempDir();
