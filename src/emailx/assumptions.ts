@@ -42,6 +42,7 @@ export interface EmailxAssumptions {
   readonly dateAndMessageId: boolean;
   readonly replyTo: 'once' | 'always';
   readonly blankHeader: 'guarded' | 'asWritten';
+  readonly headerLineEnds: 'normalised' | 'refused';
   readonly mimeHeaders: 'needed' | 'always';
   readonly charset: string;
   readonly longLines: 'encoded' | 'refused' | 'sent';
@@ -243,6 +244,12 @@ export const EMAILX_ASSUMPTIONS: AssumptionTable<EmailxAssumptions> = {
       'a blank header without EMF_HDRCAT: `guarded` puts an empty line before a body that does not begin with header lines, `asWritten` never',
     source: 'emailx §8',
     accepts: oneOf('guarded', 'asWritten'),
+  },
+  headerLineEnds: {
+    value: 'normalised',
+    meaning: 'a CR or LF alone in the header: `normalised` to CRLF, as in the body, or `refused` with 74',
+    source: 'emailx §8',
+    accepts: oneOf('normalised', 'refused'),
   },
   mimeHeaders: {
     value: 'needed',

@@ -33,18 +33,19 @@ export interface Field {
 }
 
 /**
- * @throws EmailxError for a NUL, and for a CR or LF alone ahead of the end: lines end in CRLF, and what stands behind
- *   another line end would be a field, or a text, that nobody wrote
+ * @param lineEnds what a CR or LF alone is, ahead of the end: a line end as CRLF is, or a reason to refuse the header
+ * @throws EmailxError for a NUL, and for a name that holds a CR or LF: behind a name that is cut there would stand a
+ *   field that nobody wrote
  */
-export function checkHeader(header: string): void {
+export function checkHeader(header: string, lineEnds: 'normalised' | 'refused'): void {
   if (header.includes('\0')) throw new EmailxError('badHeader', 'the header holds a NUL; remove it');
   const [fields = ''] = header.split(/(?:^|\r\n)\r\n/, 1);
-  const wrong = fields
-    .replace(/[\r\n]+$/, '')
-    .split('\r\n')
-    .find((line) => /[\r\n]/.test(line));
-  if (wrong === undefined) return;
-  throw new EmailxError('badHeader', `the header line ${quoted(wrong)} holds a CR or LF alone; lines end in CRLF`);
+  for (const line of fields.replace(/[\r\n]+$/, '').split('\r\n')) {
+    const colon = line.indexOf(':');
+    const name = colon < 0 || CONTINUED.test(line) ? '' : line.slice(0, colon);
+    if (!/[\r\n]/.test(lineEnds === 'refused' ? line : name)) continue;
+    throw new EmailxError('badHeader', `the header line ${quoted(line)} holds a CR or LF alone; lines end in CRLF`);
+  }
 }
 
 /** The header with exactly one line end at its end; blank for one without contents. */

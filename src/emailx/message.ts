@@ -33,6 +33,7 @@ import { FileSource, type Locate, MemorySource, type Purpose, type Source, shown
 export interface MessageRules extends ComposeRules {
   /** Whether an empty line goes before a body that does not begin with header lines, when `header` is blank. */
   readonly blankHeader: 'guarded' | 'asWritten';
+  readonly headerLineEnds: 'normalised' | 'refused';
   /** The status for a body file that is missing or empty. */
   readonly missingBody: number;
 }
@@ -180,7 +181,7 @@ class ComposedMessage implements Message {
 function draftOf(parts: MessageParts, rules: MessageRules, opened: Source[]): Draft {
   const { html, mimeBody, replyTo, host, locate } = parts;
   requireLatin1(parts.header);
-  checkHeader(parts.header);
+  checkHeader(parts.header, rules.headerLineEnds);
   const keep = (source: Source): Source => {
     opened.push(source);
     return source;

@@ -63,7 +63,10 @@ export const REFUSALS = {
 
   noBody: { status: EMS_NOBODY, when: '`body` is blank, or names a file without contents' },
   bodyUnreadable: { status: EMS_NOBODY, when: '`body` names a file that cannot be read' },
-  badHeader: { status: EMS_NOBODY, when: '`header` holds NUL, or a CR or LF alone: its lines end in CRLF' },
+  badHeader: {
+    status: EMS_NOBODY,
+    when: '`header` holds NUL, or CR or LF alone where a name would be cut or `headerLineEnds` refuses it',
+  },
   longLine: {
     status: EMS_NOBODY,
     when: 'a line of more than 998 octets that `longLines` refuses, or that cannot be encoded',
