@@ -142,6 +142,8 @@ class Connection {
     this.seam = undefined;
     /** Read from the stream and not yet consumed by a step. @type {Buffer} */
     this.pending = Buffer.alloc(0);
+    /** Memory with room behind `pending`: what is megabytes long is not copied with each chunk. */
+    this.room = new ArrayBuffer(0);
     /** What steps have consumed, for the report. @type {Buffer[]} */
     this.received = [];
     this.receivedBytes = 0;
@@ -187,7 +189,7 @@ class Connection {
     this.onData = (/** @type {Buffer} */ chunk) => {
       this.receivedBytes += chunk.length;
       if (this.over) return;
-      this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk]);
+      this.append(chunk);
       this.wake();
     };
     const ended = () => {
@@ -298,6 +300,20 @@ class Connection {
     throw new ScriptFailure('unknown step');
   }
 
+  /** @param {Buffer} chunk */
+  append(chunk) {
+    const { length } = this.pending;
+    let start = this.pending.byteOffset;
+    if (this.pending.buffer !== this.room || start + length + chunk.length > this.room.byteLength) {
+      const grown = Buffer.allocUnsafeSlow(2 * (length + chunk.length));
+      this.pending.copy(grown);
+      this.room = grown.buffer;
+      start = 0;
+    }
+    this.pending = Buffer.from(this.room, start, length + chunk.length);
+    chunk.copy(this.pending, length);
+  }
+
   /** @param {Buffer} bytes */
   async write(bytes) {
     await this.writeTo(this.stream, bytes);
@@ -383,9 +399,11 @@ class Connection {
 
   /** @param {Buffer} mark */
   async expectUntil(mark) {
+    let searched = 0;
     const length = await this.until(() => {
-      const at = this.pending.indexOf(mark);
+      const at = this.pending.indexOf(mark, searched);
       if (at >= 0) return at + mark.length;
+      searched = Math.max(0, this.pending.length - mark.length + 1);
       if (this.ended()) {
         throw new ScriptFailure(`expected ... ${shown(mark)}, got ${shown(this.pending)} and then ${this.ending()}`);
       }
