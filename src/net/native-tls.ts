@@ -125,7 +125,11 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   #handshakeError(met: number): TlsError {
-    const code = this.#isCut(met) ? GNUTLS_E.PREMATURE_TERMINATION : met;
+    const code = this.#isCut(met)
+      ? GNUTLS_E.PREMATURE_TERMINATION
+      : this.#want() === WANT_WRITE
+        ? sendingError(met)
+        : met;
     // The peer learns why, as OpenSSL does by itself.
     this.#gnutls.gnutls_alert_send_appropriate(this.#session.address, code);
     if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR) {
@@ -225,15 +229,12 @@ export class GnutlsEndpoint implements TlsEndpoint {
     throw this.#sendFailed(count);
   }
 
-  /**
-   * A peer that closes may have said why: its alert, which waits to be read, tells more than the broken pipe. A reset, which
-   * GnuTLS calls a premature end where send(2) meets it, is to be what it is where recv(2) does.
-   */
+  /** A peer that closes may have said why: its alert, which waits to be read, tells more than the broken pipe. */
   #sendFailed(met: number): Error {
     this.#fill();
     const said = this.#failure instanceof TlsError && this.#failure.status === GNUTLS_E.FATAL_ALERT_RECEIVED;
     if (this.#failure === null || !said) {
-      const code = met === GNUTLS_E.PREMATURE_TERMINATION ? GNUTLS_E.PULL_ERROR : met;
+      const code = sendingError(met);
       this.#failure = new TlsError(code, this.#describeError(code));
     }
     return this.#failure;
@@ -350,6 +351,11 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #isSound(): boolean {
     return this.#secure && this.#failure === null;
   }
+}
+
+/** GnuTLS calls a reset a premature end where send(2) meets it; it is to be what it is where recv(2) does. */
+function sendingError(met: number): number {
+  return met === GNUTLS_E.PREMATURE_TERMINATION ? GNUTLS_E.PULL_ERROR : met;
 }
 
 function unsentError(): TlsError {
