@@ -26,12 +26,17 @@ export function hostOf(text: string, option: string): string {
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
   if (/^[\x00-\x7f]*$/.test(text)) return text;
-  const ascii = domainToASCII(text);
+  const ascii = [...text].some(vanishes) ? '' : domainToASCII(text);
   // Numbers in other scripts would make an address.
   if (ascii === '' || isIP(ascii) !== 0) {
     throw new UsageError(`${option} '${text}' is not a valid internationalised name`);
   }
   return ascii;
+}
+
+/** Whether domainToASCII leaves a character out, a soft hyphen for instance: the name would be one that nobody wrote. */
+export function vanishes(character: string): boolean {
+  return character >= '\x80' && domainToASCII(`a${character}a`) === 'aa';
 }
 
 /**

@@ -8,6 +8,7 @@
 import { hostname } from 'node:os';
 import { domainToASCII } from 'node:url';
 import { UsageError } from '../core/errors.ts';
+import { vanishes } from '../core/host-name.ts';
 import { isIP } from '../core/ip.ts';
 import type { Dialect, Parties } from './dialect.ts';
 import { ALIASES, DIALECTS } from './dialects.ts';
@@ -170,7 +171,7 @@ function hostOf(text: string): string {
 
 /** Characters that are more than a name to a URL, and those that vanish from it, would lead to a host that nobody wrote. */
 function isNameable(character: string): boolean {
-  return character < '\x80' ? /[\w.-]/.test(character) : domainToASCII(`a${character}a`) !== 'aa';
+  return character < '\x80' ? /[\w.-]/.test(character) : !vanishes(character);
 }
 
 function portOf(number: number | undefined, { scheme, port }: Scheme): number {

@@ -119,6 +119,7 @@ behaviour(
       'bü%63her.localhost',
       'bücher:25',
       '１２７.0.0.1',
+      'local\u00adhost',
       `${'a.'.repeat(140)}example`,
     ];
     for (const host of bad) {
