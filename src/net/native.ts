@@ -52,8 +52,7 @@ const scratchInt = new Int32Array(1);
 const scratchLength = new Int32Array(1);
 /** Memory that C has seen before: showing it a small new array costs more than copying into this one. */
 const scratchAddress = new Uint8Array(SOCKADDR_SIZE);
-/** struct pollfd: fd int | events short | revents short. */
-/** One struct pollfd, in an array that is large enough to have an address. */
+/** One struct pollfd (fd int | events short | revents short), in an array that is large enough to have an address. */
 const pollFd = new Int32Array(32);
 let pollFdAddress: number | undefined;
 const peekByte = new Uint8Array(1);
