@@ -54,6 +54,11 @@ export interface Endpoint extends Source {
   closeOp(): Op<void>;
   /** Gives it up at once; what was taken for sending still goes out as far as the system sends it. */
   release(): void;
+  /**
+   * Gives up what was taken for sending and has not left this process: a close then waits for nobody and loses it. Without
+   * such bytes nothing happens.
+   */
+  discard(): void;
   /** Releases the descriptor at once. Harmless when already closed. */
   destroy(): void;
 }

@@ -339,6 +339,13 @@ export class GnutlsEndpoint implements TlsEndpoint {
     this.destroy();
   }
 
+  discard(): void {
+    if (!this.#unsent) return;
+    this.#unsent = false;
+    // Nothing can follow half a record.
+    this.#byeSent = true;
+  }
+
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;

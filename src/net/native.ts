@@ -207,6 +207,9 @@ export class NativeEndpoint implements PlainEndpoint {
     this.destroy();
   }
 
+  /** What was written is the kernel's. */
+  discard(): void {}
+
   destroy(): void {
     this.owned.close();
   }

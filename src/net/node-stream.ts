@@ -37,6 +37,7 @@ export abstract class NodeStream implements Endpoint {
   /** Nothing comes any more, and what was read ahead has to be asked for again by {@link resume}. */
   protected isPaused = false;
   protected isFinished = false;
+  #discarded = false;
   protected broken: Error | null = null;
 
   abstract readonly local: Address;
@@ -142,7 +143,7 @@ export abstract class NodeStream implements Endpoint {
   *closeOp(): Op<void> {
     let inBackground = false;
     try {
-      if (this.broken !== null) return;
+      if (this.broken !== null || this.#discarded) return;
       if (!this.stream.writableEnded) this.stream.end();
       inBackground = (yield* this.#flushedOp(Deadline.after(CLOSE_LINGER))) === 'timeout';
     } finally {
@@ -152,12 +153,16 @@ export abstract class NodeStream implements Endpoint {
   }
 
   release(): void {
-    if (this.broken !== null || this.unsent === 0) {
+    if (this.broken !== null || this.#discarded || this.unsent === 0) {
       this.destroy();
       return;
     }
     if (!this.stream.writableEnded) this.stream.end();
     this.#lingerInBackground();
+  }
+
+  discard(): void {
+    this.#discarded ||= this.unsent > 0;
   }
 
   /** Until the kernel has taken everything, the end of the stream included, or the connection broke. */

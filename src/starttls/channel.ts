@@ -37,7 +37,10 @@ export interface Channel {
    * @throws ChannelError, with what was waiting in `stray`
    */
   upgradeOp(role: Role, until: Deadline): Op<TlsInfo>;
-  /** Closes; harmless when closed already. */
+  /**
+   * Closes; harmless when closed already. Behind a send or a receive that did not come to its end it waits for nobody: what
+   * the other side has not taken is given up.
+   */
   closeOp(): Op<void>;
 }
 

@@ -22,6 +22,9 @@ export class StreamChannel implements StreamingChannel {
   readonly #host: string;
   readonly #settings: TlsSettings;
   readonly #received = new Uint8Array(RECEIVE_SIZE);
+  /** See the fields of the same names in `xcall-channel.ts`. */
+  #sendCut = false;
+  #receiveCut = false;
 
   /**
    * Takes the stream over: from now on nobody else reads or writes it.
@@ -46,11 +49,13 @@ export class StreamChannel implements StreamingChannel {
 
   *receiveOp(until: Deadline, most: number = RECEIVE_SIZE): Op<Uint8Array | 'timeout'> {
     const into = most < RECEIVE_SIZE ? this.#received.subarray(0, most) : this.#received;
+    this.#receiveCut = true;
     try {
       let count = yield* readOp(this.#endpoint, into, until);
       if (count === 'timeout' && until === NOW && (yield* nodeEngine.settleOp())) {
         count = yield* readOp(this.#endpoint, into, NOW);
       }
+      this.#receiveCut = count === 'timeout' && until !== NOW;
       return count === 'timeout' ? count : into.subarray(0, count);
     } catch (error) {
       throw channelError(error);
@@ -71,10 +76,14 @@ export class StreamChannel implements StreamingChannel {
   }
 
   *sendOp(bytes: Uint8Array, until: Deadline, patience = Number.POSITIVE_INFINITY): Op<'sent' | 'timeout'> {
+    this.#sendCut = true;
     try {
       for (let rest = bytes; ; ) {
         const count = yield* writeOp(this.#endpoint, rest, until.atMost(patience));
-        if (count === rest.length) return 'sent';
+        if (count === rest.length) {
+          this.#sendCut = false;
+          return 'sent';
+        }
         if (count === 0 || until.expired) return 'timeout';
         rest = rest.subarray(count);
       }
@@ -103,6 +112,7 @@ export class StreamChannel implements StreamingChannel {
   }
 
   closeOp(): Op<void> {
+    if (this.#sendCut || this.#receiveCut) this.#endpoint.discard();
     return this.#endpoint.closeOp();
   }
 }

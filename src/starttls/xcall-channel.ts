@@ -49,6 +49,9 @@ export class XcallChannel implements StreamingChannel {
   readonly #sent = X(0);
   /** A literal: opcodes that use no buffer, and STARTTLS. */
   readonly #none = S(1);
+  /** A send, or a wait for the other side, that has not come to its end: what is unsent then is of no use to it. */
+  #sendCut = false;
+  #receiveCut = false;
   readonly #tlsBit: number;
   readonly #endless: number;
 
@@ -111,7 +114,9 @@ export class XcallChannel implements StreamingChannel {
     const into = most < RECEIVE_SIZE ? X(most) : this.#received;
     // READ would wait on a blocking socket: CHECK looks first.
     if (until === NOW && (yield* this.#checkOp(0)) === 0) return 'timeout';
+    this.#receiveCut = true;
     const { status, ...read } = yield* this.#callOp(TCPOP_READ, into, until);
+    this.#receiveCut = status < 0;
     if (status >= 0) return status === 0 ? NO_BYTES : into.bytes.subarray(0, status);
     if (isWouldBlock({ status, ...read })) return 'timeout';
     throw channelError({ status, ...read });
@@ -124,11 +129,15 @@ export class XcallChannel implements StreamingChannel {
   }
 
   *sendOp(bytes: Uint8Array, until: Deadline, patience = Number.POSITIVE_INFINITY): Op<'sent' | 'timeout'> {
+    this.#sendCut = true;
     for (let rest = bytes; ; ) {
       this.#sent.value = rest;
       const result = yield* this.#callOp(TCPOP_WRITE, this.#sent, until.atMost(patience));
       const { status } = result;
-      if (status === rest.length) return 'sent';
+      if (status === rest.length) {
+        this.#sendCut = false;
+        return 'sent';
+      }
       if (status < 0 && !isWouldBlock(result)) throw channelError(result);
       if (status <= 0 || until.expired) return 'timeout';
       rest = rest.subarray(status);
@@ -154,6 +163,7 @@ export class XcallChannel implements StreamingChannel {
 
   *closeOp(): Op<void> {
     if (this.socket < 0) return;
+    if (this.#sendCut || this.#receiveCut) this.caller.discard(this.socket);
     yield* this.caller.xcallOp('TCPX', TCPOP_CLOSE, this.#status, this.#none, this.#sockport, this.#tlsBit);
   }
 

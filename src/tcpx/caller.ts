@@ -26,6 +26,11 @@ export interface Caller {
   xcallOp(routine: string, ...args: Argument[]): Op<CallResult>;
   /** What is known of a socket. Throws a UsageError when the job has no such socket. */
   socket(number: number): SocketFacts;
+  /**
+   * Gives up what WRITE on a socket has taken and the system has not: the CLOSE that follows neither waits for it nor sends
+   * it. For a dialogue that was broken off, where half a message is of no use to anybody.
+   */
+  discard(socket: number): void;
   /** The STATUS of a system error, in the job's number family. */
   errnoStatus(name: ErrnoName): number;
 }
@@ -38,6 +43,7 @@ interface Access {
     args: readonly (Argument | ListArgument)[],
     signal: CancelSignal | undefined,
   ): Promise<CallResult>;
+  discard(socket: number): void;
   errnoStatus(name: ErrnoName): number;
 }
 
@@ -63,6 +69,10 @@ export class JobCaller implements Caller {
 
   socket(number: number): SocketFacts {
     return this.job.socket(number);
+  }
+
+  discard(socket: number): void {
+    this.#access.discard(socket);
   }
 
   errnoStatus(name: ErrnoName): number {

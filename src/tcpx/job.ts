@@ -29,7 +29,7 @@ import { ResultReceiver, type StartedCall } from './result-receiver.ts';
 import { checkPrograms, type FrameContext, programNamed, type Routine, routineNamed } from './routines.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
 import { memberNumbers } from './sockary.ts';
-import { MAX_SOCKET_NUMBER, SocketTable } from './sockets.ts';
+import { discardUnsent, MAX_SOCKET_NUMBER, SocketTable } from './sockets.ts';
 import { errnoStatus, inFamily, outcomeOf, refused } from './status.ts';
 import { callLine } from './trace-line.ts';
 import { TransferDump } from './transfer-dump.ts';
@@ -151,9 +151,16 @@ export class Job {
     this.#callers[mode] ??= new JobCaller(this, mode, {
       call: (routine, args) => this.#call(routine, args),
       callAsync: (routine, args, signal) => this.#callAsync(routine, args, signal, (result) => result),
+      discard: (socket) => this.#discard(socket),
       errnoStatus: (name) => inFamily(errnoStatus(name), 'errno', this.#settings.statusFamily),
     });
     return this.#callers[mode];
+  }
+
+  #discard(number: number): void {
+    const local = this.#runtime.sockets.peek(number);
+    if (local === undefined) this.#worker?.discard(number);
+    else discardUnsent(local);
   }
 
   #call(name: string, args: readonly (Argument | ListArgument)[]): CallResult {

@@ -100,6 +100,11 @@ export function* closeSocketOp(socket: TcpxSocket): Op<void> {
   else destroySocket(socket);
 }
 
+/** Gives up what was taken for sending and has not left this process. */
+export function discardUnsent(socket: TcpxSocket): void {
+  if (socket.kind === 'stream') socket.endpoint.discard();
+}
+
 /** Releases the descriptor at once. */
 export function destroySocket(socket: TcpxSocket): void {
   if (socket.kind === 'stream') socket.endpoint.destroy();

@@ -18,6 +18,13 @@ export interface RunCall {
   readonly call: Call;
 }
 
+/** See {@link Caller.discard}. */
+export interface DiscardUnsent {
+  readonly kind: 'discard';
+  readonly job: number;
+  readonly socket: number;
+}
+
 export interface CloseJob {
   readonly kind: 'close';
   readonly job: number;
@@ -28,7 +35,7 @@ export interface EndThread {
   readonly kind: 'end';
 }
 
-export type Question = OpenJob | RunCall | CloseJob | EndThread;
+export type Question = OpenJob | RunCall | DiscardUnsent | CloseJob | EndThread;
 
 export interface CallAnswer {
   readonly outcome: Outcome;

@@ -64,6 +64,11 @@ export class WorkerSide {
     return this.#take(call, await this.#bridge.requestAsync(this.#question(opcode, call), signal));
   }
 
+  discard(socket: number): void {
+    if (!this.sockets.has(socket)) return;
+    unlessGone(() => this.#bridge.request({ kind: 'discard', job: this.#job, socket }));
+  }
+
   close(): void {
     unlessGone(() => this.#bridge.request({ kind: 'close', job: this.#job }));
     this.sockets.clear();

@@ -10,7 +10,7 @@ import { failureOf } from './execute.ts';
 import { factsOf, hello, type SocketFacts } from './facts.ts';
 import { runtimeTask } from './host.ts';
 import { closeRuntime, type Runtime } from './runtime.ts';
-import { SocketTable } from './sockets.ts';
+import { discardUnsent, SocketTable } from './sockets.ts';
 import type { CallAnswer, Question } from './worker-protocol.ts';
 
 interface Hosted {
@@ -45,6 +45,11 @@ serve<Question, CallAnswer | null>(async (question, signal) => {
   if (question.kind === 'close') {
     closeRuntime(hosted.runtime);
     jobs.delete(question.job);
+    return { payload: EMPTY, transfer: [] };
+  }
+  if (question.kind === 'discard') {
+    const socket = hosted.runtime.sockets.peek(question.socket);
+    if (socket !== undefined) discardUnsent(socket);
     return { payload: EMPTY, transfer: [] };
   }
   const { call } = question;

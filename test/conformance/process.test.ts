@@ -7,6 +7,7 @@ import { behaviour } from '../support/conformance.ts';
 import { DIVERGENCES } from '../support/divergences.ts';
 import { freePort, type RunningProcess, startProcess } from '../support/peer.ts';
 import { startPeer, stopPeers } from '../support/scripted-peer.ts';
+import { capabilities, GREETING, message, smtpServer } from './emailx-mail.ts';
 
 const programs: RunningProcess[] = [];
 afterEach(async () => {
@@ -141,6 +142,19 @@ describe.each(['gnutls', 'node'])('%s', (engine) => {
       const [connection] = (await peer.finished()).connections;
       expect(connection?.end).toBe('fin');
       expect(program.stdout()).toContain(`sent ${connection?.receivedBytes} `);
+    },
+  );
+
+  // covers('LETTER-ABORT')
+  it.skipIf(engine === 'gnutls' && !native).each(['mail-given-up', 'mail-given-up-sync'])(
+    'what is left of a message that was given up does not: %s',
+    async (what) => {
+      const peer = await smtpServer([GREETING, { expectUntil: '\r\n' }, capabilities()], message().slice(0, 6), {
+        neverRead: true,
+      });
+      const program = await run(engine, what, peer);
+      await program.waitFor(/given up: impossible/);
+      await program.finished(10_000);
     },
   );
 

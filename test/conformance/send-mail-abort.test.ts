@@ -71,6 +71,24 @@ behaviour(
 );
 
 behaviour(
+  { ids: ['LETTER-ABORT'], title: 'what is left of a message that is given up is not waited for', options },
+  async (bench) => {
+    for (const [begin, tls] of [
+      [[], 'never'],
+      [[{ startTls: {} }], 'implicit'],
+    ] as const) {
+      const peer = await smtpServer([...begin, ...opening()], UP_TO_DATA, NEVER_READ);
+      const began = performance.now();
+      const error = await failure(bench, { server: peer.server, tls, timeout: 400, attachments: [LARGE] });
+      expect(error).toMatchObject({ status: EMS_TIMEOUT, delivery: 'impossible' });
+      // CLOSE of a socket that somebody still writes to gives the peer two seconds.
+      expect(performance.now() - began, tls).toBeLessThan(1_900);
+      expect(bench.job.sockets).toEqual([]);
+    }
+  },
+);
+
+behaviour(
   { ids: ['LETTER-FAULTS'], title: 'a server that rests while it takes a message is not silent' },
   async (bench) => {
     const peer = await smtpServer(opening(), UP_TO_DATA, { delay: 900 }, message().slice(6), QUIT);

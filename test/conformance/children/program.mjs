@@ -1,6 +1,7 @@
 // A small program in a process of its own: `node program.mjs ENGINE WHAT HOST PORT`. It says what it does line by line.
 import { writeSync } from 'node:fs';
 import { createJob, F, S } from 'tcpx';
+import { sendMail, sendMailSync } from 'tcpx/emailx';
 
 const [engine, what, host, port] = process.argv.slice(2);
 const say = (text) => writeSync(1, `${text}\n`);
@@ -21,6 +22,14 @@ function writeAndEnd(close) {
   close();
   say(`sent ${sent} ${status.value}`);
 }
+
+/** A letter that no server takes in half a second. */
+const letter = {
+  ...{ engine, server: `${host}:${port}`, tls: 'never', from: 'me@example.com', to: 'ann@example.com', text: 'Hello' },
+  ...{ subject: 'greetings', timeout: 500 },
+};
+const large = () => [{ content: Buffer.alloc(24_000_000), name: 'large.bin' }];
+const givenUp = (error) => say(`given up: ${error.delivery}`);
 
 const programs = {
   // Blocks in a READ and listens to SIGINT.
@@ -68,6 +77,15 @@ const programs = {
   'write-closed': () => writeAndEnd(() => job.xcall('TCPX', 6, status, '', sock)),
   'write-job-closed': () => writeAndEnd(() => job.close()),
   'write-open': () => writeAndEnd(() => {}),
+  // Gives up in the middle of a message, and has nothing else to do.
+  'mail-given-up': () => sendMail({ ...letter, attachments: large() }).catch(givenUp),
+  'mail-given-up-sync': () => {
+    try {
+      sendMailSync({ ...letter, attachments: large() });
+    } catch (error) {
+      givenUp(error);
+    }
+  },
   // An idle socket and nothing else to do: the process ends.
   idle: async () => {
     say(`connected ${await job.xcall.async('TCPX', 9, status, S(0), sock, 1, 5000, host)}`);
