@@ -14,7 +14,15 @@ import { stapleError } from '../tls/ocsp.ts';
 import { BesideSessions, type KeptSession, type SessionSource } from '../tls/session-cache.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import { VerifyError } from '../tls/verify-error.ts';
-import { type Address, type TlsEndpoint, type TlsRole, type TlsStart, type Transfer, WANT_READ } from './endpoint.ts';
+import {
+  type Address,
+  type TlsEndpoint,
+  type TlsRole,
+  type TlsStart,
+  type Transfer,
+  WANT_READ,
+  WANT_WRITE,
+} from './endpoint.ts';
 import { endsHere, hasFailed } from './node-handle.ts';
 import { identityError } from './node-identity.ts';
 import { ioError, type NodePlainEndpoint } from './node-plain.ts';
@@ -316,6 +324,12 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   get tls(): TlsInfo {
     if (this.#info === null) throw new Error('the handshake is not complete');
     return this.#info;
+  }
+
+  override write(from: Uint8Array, whole?: boolean): Transfer {
+    // Until it is known whether a reset hides behind the end: sending would meet the broken pipe that is left of it.
+    const unconfirmed = this.#cut && this.#socket !== null && this.broken === null && !this.isPaused;
+    return unconfirmed ? WANT_WRITE : super.write(from, whole);
   }
 
   handshake(): Transfer {
