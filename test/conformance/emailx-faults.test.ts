@@ -176,11 +176,11 @@ behaviour(
   },
   async (bench) => {
     const cfgfile = file('emailx.cfg', 'WAIT = 1\n');
-    for (const [answer, status, errmsg] of [
-      ['250 2.0.0 taken', 0, ''],
-      ['554 5.6.0 not this', 554, '5.6.0 not this'],
+    for (const [answer, end, status, errmsg] of [
+      ['250 2.0.0 taken', { expectEnd: 'any' }, 0, ''],
+      ['554 5.6.0 not this', { close: 'fin' }, 554, '5.6.0 not this'],
     ] as const) {
-      const peer = await smtpServer(PIPELINED, { expect: 'QUIT\r\n' }, { send: `${answer}\r\n` }, { expectEnd: 'any' });
+      const peer = await smtpServer(PIPELINED, { expect: 'QUIT\r\n' }, { send: `${answer}\r\n` }, end);
       expect(await mail(bench, { cfgfile, server: peer.server })).toEqual({ status, errmsg });
       await peer.finished();
     }

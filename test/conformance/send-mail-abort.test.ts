@@ -182,12 +182,17 @@ behaviour(
   },
 );
 
+const { TMPDIR } = process.env;
 /** Where streams are kept while this file runs; other tests keep theirs elsewhere. */
 process.env.TMPDIR = mkdtempSync(join(tmpdir(), 'tcpx-kept-'));
 
 /** Directories of streams that were kept. */
 const kept = () => readdirSync(tmpdir()).filter((name) => name.startsWith('tcpx-mail-'));
-afterAll(() => rmSync(tmpdir(), { recursive: true }));
+afterAll(() => {
+  rmSync(tmpdir(), { recursive: true });
+  if (TMPDIR === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = TMPDIR;
+});
 
 behaviour({ ids: ['LETTER-CONTENT'], title: 'streams, short and long, are sent whole' }, async (bench) => {
   // A call that blocks its thread cannot wait for a stream.
