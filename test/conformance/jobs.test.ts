@@ -309,7 +309,7 @@ behaviour({ ids: ['THREADS'], title: "in a worker thread of the program's own" }
 });
 
 behaviour({ ids: ['THREADS', 'NO-LEAKS'], title: 'a worker thread ends with all that it has open' }, async (bench) => {
-  const peer = await startPeer({ steps: [{ expectEnd: 'any' }], count: 20 });
+  const peer = await startPeer({ steps: [{ expectEnd: 'any' }], count: 15 });
   const program = await runProcess({
     command: process.execPath,
     args: [childFile('thread-ends.mjs'), bench.engine, bench.mode, peer.host, String(peer.port)],

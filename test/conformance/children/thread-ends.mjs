@@ -23,7 +23,7 @@ async function main() {
   for (const ending of ENDINGS) {
     await endOf(ending);
     const before = openDescriptors();
-    for (let turn = 0; turn < 3; turn += 1) await endOf(ending);
+    for (let turn = 0; turn < 2; turn += 1) await endOf(ending);
     console.log(`${ending}: ${openDescriptors() - before} left`);
   }
 }
