@@ -4,7 +4,8 @@
  *
  *   dist/lib    the library, ES modules: one file for each export of package.json, the worker, and what they share
  *   dist/bin    the command, CommonJS, which loads without waiting: one program for each subcommand, in one file with all that
- *               it always loads, beside NAME.*.cjs, which it loads when it has to; and tcpx.cjs, which starts them
+ *               it always loads, beside NAME.*.cjs, which it loads when it has to; tcpx.cjs, which starts them, and
+ *               keep-code.cjs, which keeps what was compiled of them
  *
  * Nothing is renamed, so that a stack trace can be read; the command is without its comments. Types come from tsc; packages
  * stay outside.
@@ -113,10 +114,15 @@ for (const program of ['help', ...SUBCOMMANDS.keys()]) {
     plugins: [OWN_REQUIRE],
   });
 }
+const built = fingerprint(bin);
 await bundle({
   input: { tcpx: 'src/cli/start.ts' },
   output: { dir: bin, format: 'cjs', entryFileNames: '[name].cjs', comments: false },
-  define: { BUILD: JSON.stringify(fingerprint(bin)) },
+  define: { BUILD: JSON.stringify(built) },
+});
+await bundle({
+  input: { 'keep-code': 'src/cli/keep-code.ts' },
+  output: { dir: bin, format: 'cjs', entryFileNames: '[name].cjs', comments: false },
 });
 // A thread is started from a file beside the code that starts it.
 writeFileSync(`${bin}/worker.js`, "import '../lib/worker.js';\n");

@@ -5,7 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { Script } from 'node:vm';
-import { CodeCache, cacheDirectory } from './code-cache.ts';
+import type * as KeepCode from './keep-code.ts';
+import { keptCodeDirectory, keptPart, readKeptCode } from './kept-code.ts';
 import { SUBCOMMANDS } from './subcommands.ts';
 
 /** Names the content of the files beside this one; set by the build. */
@@ -22,10 +23,14 @@ const [first = '', topic = ''] = args;
 const subcommand = first === 'help' ? topic : first;
 const program = SUBCOMMANDS.has(subcommand) ? subcommand : 'help';
 
-// The programs run different functions of the files that they share, so that each has a cache of its own.
-const caches = cacheDirectory(process.env);
-const name = `${program}-${process.version}-${process.platform}-${process.arch}.bin`;
-const cache = caches === null ? null : new CodeCache(caches, name, BUILD, args.flatMap(askedBy));
+// The programs run different functions of the files that they share, so that each has a file of its own.
+const directory = keptCodeDirectory(process.env);
+const file = `${directory}/${program}-${process.version}-${process.platform}-${process.arch}.bin`;
+const kept = directory === null ? null : readKeptCode(directory, file, BUILD);
+const asked = args.flatMap(askedBy);
+const scripts = new Map<string, Script>();
+/** What no run before was asked for may call functions that none has. */
+let isComplete = asked.every((thing) => kept?.asked.includes(thing));
 const modules = new Map<string, { exports: object }>();
 
 /** What an argument asks for, as far as one can tell, and never what it says: the name of an option, the scheme of a URL. */
@@ -39,18 +44,31 @@ function load(id: string): unknown {
   if (known !== undefined) return known.exports;
   const module = { exports: {} };
   modules.set(id, module);
-  const file = `${__dirname}/${id.slice(2)}`;
+  const path = `${__dirname}/${id.slice(2)}`;
   // The build writes ASCII, and the wrapper.
-  const source = readFileSync(file, 'latin1');
-  // Not by its path: kept code shows the name that it was compiled by, and every copy of the package takes the same.
-  const script = cache?.script(`tcpx/dist/bin/${id.slice(2)}`, source) ?? new Script(source, { filename: file });
+  const script = scriptOf(`tcpx/dist/bin/${id.slice(2)}`, path, readFileSync(path, 'latin1'));
   const run = script.runInThisContext() as Wrapper;
-  run(module.exports, load, module, file);
+  run(module.exports, load, module, path);
   return module.exports;
+}
+
+/**
+ * The script of a file, compiled or as it was kept. Not by its path: kept code shows the name that it was compiled by, and
+ * every copy of the package takes the same.
+ */
+function scriptOf(name: string, path: string, source: string): Script {
+  if (directory === null) return new Script(source, { filename: path });
+  const cachedData = kept === null ? undefined : keptPart(kept, name);
+  const script = new Script(source, cachedData === undefined ? { filename: name } : { filename: name, cachedData });
+  if (cachedData === undefined || script.cachedDataRejected) isComplete = false;
+  scripts.set(name, script);
+  return script;
 }
 
 // Only a run that went to its end has called the functions that the next one will.
 process.on('exit', (code) => {
-  if (code === 0) cache?.keep();
+  if (code !== 0 || directory === null || isComplete) return;
+  const { keepCode } = require(`${__dirname}/keep-code.cjs`) as typeof KeepCode;
+  keepCode(directory, file, { build: BUILD, asked, scripts }, kept);
 });
 load(`./${program}.cjs`);

@@ -102,7 +102,7 @@ describe.concurrent('the command', () => {
     const caches = tempDir();
     await run(caches, ['exec', '--engine=node', '-eERRMSG -1', '--trace-file=/dev/null']);
     const text = readFileSync(kept(caches), 'latin1');
-    const header = JSON.parse(text.slice(4, 4 + readFileSync(kept(caches)).readUInt32LE(0))) as { asked: string[] };
+    const header = JSON.parse(text.slice(8, 8 + Number(text.slice(0, 8)))) as { asked: string[] };
     expect(header.asked).toEqual(['--engine', '-e', '--trace-file']);
   });
 
