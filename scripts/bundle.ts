@@ -5,7 +5,7 @@
  *   dist/lib    the library, ES modules: one file for each export of package.json, the worker, and what they share
  *   dist/bin    the command, CommonJS, which loads without waiting: one program for each subcommand, in one file with all that
  *               it always loads, beside NAME.*.cjs, which it loads when it has to; tcpx.cjs, which starts them, and
- *               keep-code.cjs, which keeps what was compiled of them
+ *               code-cache-writer.cjs, which keeps what was compiled of them
  *
  * Nothing is renamed, so that a stack trace can be read; the command is without its comments. Types come from tsc; packages
  * stay outside.
@@ -121,7 +121,7 @@ await bundle({
   define: { BUILD: JSON.stringify(built) },
 });
 await bundle({
-  input: { 'keep-code': 'src/cli/keep-code.ts' },
+  input: { 'code-cache-writer': 'src/cli/code-cache-writer.ts' },
   output: { dir: bin, format: 'cjs', entryFileNames: '[name].cjs', comments: false },
 });
 // A thread is started from a file beside the code that starts it.

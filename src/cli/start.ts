@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { Script } from 'node:vm';
-import type * as KeepCode from './keep-code.ts';
-import { keptCodeDirectory, keptPart, readKeptCode } from './kept-code.ts';
+import { cacheDirectory, cachedPart, readCodeCache } from './code-cache.ts';
+import type * as CodeCacheWriter from './code-cache-writer.ts';
 import { SUBCOMMANDS } from './subcommands.ts';
 
 /** Names the content of the files beside this one; set by the build. */
@@ -24,13 +24,13 @@ const subcommand = first === 'help' ? topic : first;
 const program = SUBCOMMANDS.has(subcommand) ? subcommand : 'help';
 
 // The programs run different functions of the files that they share, so that each has a file of its own.
-const directory = keptCodeDirectory(process.env);
+const directory = cacheDirectory(process.env);
 const file = `${directory}/${program}-${process.version}-${process.platform}-${process.arch}.bin`;
-const kept = directory === null ? null : readKeptCode(directory, file, BUILD);
+const cache = directory === null ? null : readCodeCache(directory, file, BUILD);
 const asked = args.flatMap(askedBy);
 const scripts = new Map<string, Script>();
 /** What no run before was asked for may call functions that none has. */
-let isComplete = asked.every((thing) => kept?.asked.includes(thing));
+let isComplete = asked.every((thing) => cache?.asked.includes(thing));
 const modules = new Map<string, { exports: object }>();
 
 /** What an argument asks for, as far as one can tell, and never what it says: the name of an option, the scheme of a URL. */
@@ -58,7 +58,7 @@ function load(id: string): unknown {
  */
 function scriptOf(name: string, path: string, source: string): Script {
   if (directory === null) return new Script(source, { filename: path });
-  const cachedData = kept === null ? undefined : keptPart(kept, name);
+  const cachedData = cache === null ? undefined : cachedPart(cache, name);
   const script = new Script(source, cachedData === undefined ? { filename: name } : { filename: name, cachedData });
   if (cachedData === undefined || script.cachedDataRejected) isComplete = false;
   scripts.set(name, script);
@@ -68,7 +68,11 @@ function scriptOf(name: string, path: string, source: string): Script {
 // Only a run that went to its end has called the functions that the next one will.
 process.on('exit', (code) => {
   if (code !== 0 || directory === null || isComplete) return;
-  const { keepCode } = require(`${__dirname}/keep-code.cjs`) as typeof KeepCode;
-  keepCode(directory, file, { build: BUILD, asked, scripts }, kept);
+  try {
+    const { writeCodeCache } = require(`${__dirname}/code-cache-writer.cjs`) as typeof CodeCacheWriter;
+    writeCodeCache(directory, file, { build: BUILD, asked, scripts }, cache);
+  } catch {
+    // Such as a home that cannot be written to: then nothing is kept.
+  }
 });
 load(`./${program}.cjs`);

@@ -4,7 +4,7 @@
  * are first called.
  *
  * What is read here is run: only a file counts that belongs to the user, in a directory that nobody else may write to.
- * Every start compiles this file anew, so that it does no more than a start needs; `keep-code.ts` writes.
+ * Every start compiles this file anew, so that it does no more than a start needs; `code-cache-writer.ts` writes.
  *
  *   file = length of the header:8 (decimal, blanks behind it) header (JSON, ASCII) parts
  *
@@ -30,12 +30,12 @@ export interface Header {
   readonly places: Readonly<Record<string, readonly [start: number, length: number]>>;
 }
 
-export interface KeptCode extends Header {
+export interface CodeCache extends Header {
   readonly parts: Buffer;
 }
 
 /** Where kept code is, by the XDG base directories; null when there is no such place, or none is wanted. */
-export function keptCodeDirectory(environment: NodeJS.ProcessEnv): string | null {
+export function cacheDirectory(environment: NodeJS.ProcessEnv): string | null {
   if (environment.NODE_DISABLE_COMPILE_CACHE) return null;
   const { XDG_CACHE_HOME: caches, HOME: home } = environment;
   // A relative path is to be ignored, by the specification.
@@ -44,7 +44,7 @@ export function keptCodeDirectory(environment: NodeJS.ProcessEnv): string | null
 }
 
 /** What is kept in a file of this directory; null when there is nothing that may be used. */
-export function readKeptCode(directory: string, file: string, build: string): KeptCode | null {
+export function readCodeCache(directory: string, file: string, build: string): CodeCache | null {
   let descriptor: number | undefined;
   try {
     descriptor = openSync(file, 'r');
@@ -63,7 +63,7 @@ export function readKeptCode(directory: string, file: string, build: string): Ke
 }
 
 /** What was kept of a file. */
-export function keptPart({ places, parts }: KeptCode, name: string): Buffer | undefined {
+export function cachedPart({ places, parts }: CodeCache, name: string): Buffer | undefined {
   const [start, length] = places[name] ?? [];
   return start === undefined || length === undefined ? undefined : parts.subarray(start, start + length);
 }

@@ -1,7 +1,7 @@
-/** Keeps what V8 has made of the command's own files, for `kept-code.ts` to read in the next run. */
+/** Writes what `code-cache.ts` reads in the next run: what V8 has made of the command's own files in this one. */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Script } from 'node:vm';
-import { type Header, isOurs, type KeptCode, keptPart, LENGTH } from './kept-code.ts';
+import { type CodeCache, cachedPart, type Header, isOurs, LENGTH } from './code-cache.ts';
 
 export interface Run {
   /** Names the command's own files. */
@@ -13,16 +13,14 @@ export interface Run {
 }
 
 /**
- * Keeps all scripts with what was compiled of them so far, beside what was kept before. Whatever stands in the way, such as
- * a home that cannot be written to: then nothing is kept.
+ * Writes all scripts with what was compiled of them so far, beside what was kept before.
  *
- * @param directory is made when it is not there
+ * @param directory is made when it is not there; in one that is not the user's alone nothing is written
+ * @throws Error of the file system
  */
-export function keepCode(directory: string, file: string, run: Run, before: KeptCode | null): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (isOurs(statSync(directory))) write(file, content(run, before));
-  } catch {}
+export function writeCodeCache(directory: string, file: string, run: Run, before: CodeCache | null): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (isOurs(statSync(directory))) write(file, content(run, before));
 }
 
 /** V8 does not look whether a part is whole, so that none may ever be seen that is not. */
@@ -43,13 +41,13 @@ function write(file: string, bytes: Uint8Array): void {
   }
 }
 
-function content({ build, asked, scripts }: Run, before: KeptCode | null): Uint8Array {
+function content({ build, asked, scripts }: Run, before: CodeCache | null): Uint8Array {
   const places: Record<string, [number, number]> = {};
   const parts: Buffer[] = [];
   let size = 0;
   for (const name of new Set([...scripts.keys(), ...Object.keys(before?.places ?? {})])) {
     // Of files that this run had no use for, the next one may have.
-    const part = scripts.get(name)?.createCachedData() ?? (before === null ? undefined : keptPart(before, name));
+    const part = scripts.get(name)?.createCachedData() ?? (before === null ? undefined : cachedPart(before, name));
     if (part === undefined) continue;
     places[name] = [size, part.length];
     parts.push(part, Buffer.alloc(padding(part.length)));
