@@ -252,6 +252,7 @@ function* sendDataOp(
       yield* writer.writeOp(stuffer.stuff(asBuffer(chunk)));
       sent?.(chunk.length);
     }
+    yield* unansweredOp(wire, 'DATA', writer.began, progress);
     progress.delivery = 'unknown';
     yield* writer.endOp(stuffer.end());
   } catch (error) {
@@ -299,6 +300,7 @@ function* sendChunkedOp(
   progress.sessionUsable = false;
 
   function* sendOp(last: boolean): Op<void> {
+    if (unanswered === 0) yield* unansweredOp(wire, 'BDAT', last, progress);
     yield* wire.sendOp(`BDAT ${filled}${last ? ' LAST' : ''}\r\n`, { patience: dataWait });
     if (last) progress.delivery = 'unknown';
     if (filled > 0) yield* wire.sendOp(gathered.subarray(0, filled), asData);
@@ -343,6 +345,20 @@ function* sendChunkedOp(
   }
 }
 
+/**
+ * What a server says before it has all of a message is no answer to it: a reply too many, taken for that, would be a message
+ * that is lost and counts as sent.
+ *
+ * @param looks whether also what has not been received yet counts: the server has had time for it
+ */
+function* unansweredOp(wire: Wire, command: string, looks: boolean, progress: Progress): Op<void> {
+  if (wire.unread === 0 && !(looks && (yield* wire.pendingOp()))) return;
+  const reply = yield* smtpReplyOp(wire);
+  if (reply.code >= REFUSED) throw refusal(command, reply, progress);
+  const text = quoted(replyText(reply));
+  throw new DialogueError('malformed', `the server answers the message before it has all of it: ${text}`);
+}
+
 /** A server that hangs up in the middle of a message often says why; its reply explains more than a broken connection. */
 function* explainedOp(wire: Wire, error: unknown, command: string, progress: Progress): Op<unknown> {
   if (!(error instanceof ChannelError) && !(error instanceof DialogueError)) return error;
@@ -364,6 +380,7 @@ class Writer {
   readonly #gathered: Buffer;
   readonly #asData: SendOptions;
   #filled = 0;
+  #began = false;
 
   /**
    * @param size what is to be written in all, more or less: a short message needs little room
@@ -375,10 +392,16 @@ class Writer {
     this.#gathered = Buffer.allocUnsafe(Math.min(WRITE_SIZE, size + STUFFING_ROOM));
   }
 
+  /** Whether any of it has gone out. */
+  get began(): boolean {
+    return this.#began;
+  }
+
   *writeOp(bytes: Buffer): Op<void> {
     const room = this.#gathered.length;
     if (this.#filled + bytes.length > room) yield* this.#flushOp();
     if (bytes.length >= room) {
+      this.#began = true;
       yield* this.#wire.sendOp(bytes, this.#asData);
       return;
     }
@@ -393,6 +416,7 @@ class Writer {
 
   *#flushOp(): Op<void> {
     if (this.#filled === 0) return;
+    this.#began = true;
     yield* this.#wire.sendOp(this.#gathered.subarray(0, this.#filled), this.#asData);
     this.#filled = 0;
   }

@@ -51,6 +51,37 @@ behaviour(
   },
 );
 
+/** More than the buffers of both ends hold. */
+const LARGE = { content: Buffer.alloc(24_000_000, 'x'), name: 'large.bin' };
+
+behaviour(
+  { ids: ['LETTER-FAULTS'], title: 'what a server says before it has all of a message is no answer to it' },
+  async (bench) => {
+    const early = /the server answers the message before it has all of it: "250 /;
+    const refused = /4\.3\.1 no room/;
+    const chunk: readonly Step[] = [{ expect: 'BDAT 262144\r\n' }, { expect: 262_144 }];
+    for (const [steps, status, reason, given] of [
+      [[...message().slice(0, 5), { send: '354 go\r\n250 ok\r\n' }], EMS_BADRESP, early, {}],
+      [[...message().slice(0, 5), { send: '354 go\r\n452 4.3.1 no room\r\n' }], 452, refused, {}],
+      [[...UP_TO_DATA, { expect: 99_999 }, { send: '250 ok\r\n' }], EMS_BADRESP, early, { attachments: [LARGE] }],
+    ] as const) {
+      const peer = await smtpServer(opening(), steps, { discard: 'end' });
+      const error = await failure(bench, { server: peer.server, ...given });
+      await peer.outcome();
+      expect(error).toMatchObject({ status, delivery: 'impossible', reason: expect.stringMatching(reason) });
+    }
+    const chunked = await smtpServer(
+      opening('CHUNKING'),
+      message().slice(0, 4),
+      [...chunk, { send: '250 ok\r\n250 ok\r\n' }],
+      { discard: 'end' },
+    );
+    const content = Buffer.alloc(2_000_000);
+    const error = await failure(bench, { server: chunked.server, attachments: [{ content, name: 'a.bin' }] });
+    expect(error).toMatchObject({ status: EMS_BADRESP, delivery: 'impossible', reason: expect.stringMatching(early) });
+  },
+);
+
 behaviour(
   { ids: ['LETTER-FAULTS', 'LETTER-TLS'], title: 'a server that is silent where TLS is to begin is given up', options },
   async (bench) => {
