@@ -8,7 +8,7 @@ import type { Caller } from '../tcpx/index.ts';
 import { EmailxError } from './error.ts';
 import type { ServerAddress } from './server-address.ts';
 import { type OpeningOptions, openSessionOp, quitOp, SmtpRefusal, type SmtpSession } from './smtp-session.ts';
-import { expectGreetingOp } from './wrong-mode.ts';
+import { atFirst, expectGreetingOp } from './wrong-mode.ts';
 
 export interface ConnectionPlan {
   readonly server: ServerAddress;
@@ -43,7 +43,12 @@ const QUIT_PATIENCE = 2_000;
 export function* connectOp(caller: Caller, plan: ConnectionPlan): Op<Connection> {
   const { server, security, opening, until, patience, injected, observer, conceal } = plan;
   const { host, port } = server;
-  const channel = yield* XcallChannel.connectOp(caller, host, port, security, until.atMost(patience));
+  let channel: XcallChannel;
+  try {
+    channel = yield* XcallChannel.connectOp(caller, host, port, security, until.atMost(patience));
+  } catch (error) {
+    throw atFirst(error);
+  }
   const wire = new Wire(channel, { until, patience, injected, observer, conceal });
   let open = false;
   try {

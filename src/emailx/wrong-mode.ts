@@ -25,10 +25,19 @@ const SECOND_LOOK = 3_000;
 /** Less patience than this leaves no time for a second look, in ms. */
 const LEAST_PATIENCE = 1_000;
 
+/** TLS met clear text where a connection was to begin with it. Within a session the same is damage. */
+export class ClearPortError extends ChannelError {}
+
+/** The error as one that tells of the port, if that is what it shows. */
+export function atFirst(error: unknown): unknown {
+  if (!(error instanceof ChannelError) || !error.metPlaintext) return error;
+  return new ClearPortError(error.status, error.origin, error.message, error.stray, error.refusedPeer);
+}
+
 /** What the port seems to speak, where an error shows that it is not what was tried; else null. */
 export function portSpeech(error: unknown): PortSpeech | null {
   if (error instanceof EmailxError && error.refusal === 'tlsExpected') return 'tls';
-  return error instanceof ChannelError && error.metPlaintext ? 'clear' : null;
+  return error instanceof ClearPortError ? 'clear' : null;
 }
 
 /**

@@ -1,7 +1,7 @@
 // How sendMail fails: what the error says of it.
 
 import { inspect } from 'node:util';
-import { EMS_BADCFG, EMS_BADRESP, EMS_TIMEOUT } from 'tcpx/ashell.def';
+import { EMF_TLS, EMS_BADCFG, EMS_BADRESP, EMS_TIMEOUT } from 'tcpx/ashell.def';
 import { afterEach, expect } from 'vitest';
 import { behaviour, guardDescriptors } from '../support/conformance.ts';
 import { cleanUpAfterAll } from '../support/peer.ts';
@@ -53,6 +53,22 @@ behaviour(
 
 /** More than the buffers of both ends hold. */
 const LARGE = { content: Buffer.alloc(24_000_000, 'x'), name: 'large.bin' };
+
+behaviour(
+  { ids: ['LETTER-FAULTS', 'LETTER-TLS'], title: 'clear text within TLS says nothing of the port', options },
+  async (bench) => {
+    const peer = await smtpServer({ startTls: {} }, opening(), message().slice(0, 1), { sendRaw: '250 in clear\r\n' });
+    const error = await failure(bench, { server: peer.server, tls: 'implicit' });
+    await peer.outcome();
+    expect(error).toMatchObject({ portSpeaks: null, delivery: 'impossible' });
+    expect(error.message).not.toContain('use tls');
+    const other = await smtpServer({ startTls: {} }, opening(), message().slice(0, 1), { sendRaw: '250 in clear\r\n' });
+    const { status, errmsg } = await mail(bench, { opflags: EMF_TLS, server: other.server });
+    await other.outcome();
+    expect(status).toBe(error.status);
+    expect(errmsg).not.toContain('EMF_STARTTLS');
+  },
+);
 
 behaviour(
   { ids: ['LETTER-FAULTS'], title: 'what a server says before it has all of a message is no answer to it' },
