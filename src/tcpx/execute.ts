@@ -94,10 +94,10 @@ export function socketNumberOf(call: Call, bits: FlagBits): number {
   return call.sockary === null ? call.sockport : numberAt(call.sockary, call.sockport);
 }
 
-/** The tasks among which a call that waits has a place, for CLOSE and whoever else ends what it waits on. */
-export function tasksOf(runtime: Runtime, call: Call): Cancellable[] | undefined {
+/** The tasks among which a call that waits has a place, for CLOSE, the end of the job and whoever else ends what it waits on. */
+export function tasksOf(runtime: Runtime, call: Call): Cancellable[] {
   const socket = runtime.sockets.peek(socketNumberOf(call, runtime.bits)) ?? keptListener(runtime, call);
-  return socket?.tasks;
+  return socket?.tasks ?? runtime.tasks;
 }
 
 /** The listener that an ACCEPT on a port has kept, or found kept. */

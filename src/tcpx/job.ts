@@ -94,6 +94,7 @@ export class Job {
       tls: tlsSettings(tls),
       sockets: new SocketTable(),
       keptListeners: new Map(),
+      tasks: [],
       detail: this.#tracer.detail ? (line) => this.#tracer.line(line) : null,
     };
     if (tls.verify === 'none' && this.#tracer.calls)

@@ -4,6 +4,7 @@
  */
 import { type Deadline, Deadline as Deadlines, NEVER } from '../core/deadline.ts';
 import type { Op } from '../core/op.ts';
+import type { Cancellable } from '../core/run.ts';
 import type { Engine } from '../net/endpoint.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import type { Assumptions } from './assumptions.ts';
@@ -25,6 +26,8 @@ export interface Runtime extends RuntimeOptions {
   readonly sockets: SocketTable;
   /** Listening sockets that KEEPLISTEN without ASYNC left open, by port: the program never learns their numbers. */
   readonly keptListeners: Map<number, ListenerSocket>;
+  /** Calls that wait and are about no socket, as a CONNECT that makes one. */
+  readonly tasks: Cancellable[];
   /** Takes detail of what happens below the opcodes, for the trace option XDEBUG; null when nobody traces. */
   readonly detail: ((line: string) => void) | null;
 }
@@ -52,4 +55,6 @@ export function closeRuntime(runtime: Runtime): void {
     else destroySocket(socket);
   }
   runtime.keptListeners.clear();
+  // The socket that one of them made after this would be nobody's to close.
+  for (const task of [...runtime.tasks]) task.cancel();
 }

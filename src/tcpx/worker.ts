@@ -35,6 +35,7 @@ serve<Question, CallAnswer | null>(async (question, signal) => {
       tls: tlsSettings(question.tls),
       sockets: new SocketTable(),
       keptListeners: new Map(),
+      tasks: [],
       detail: question.detail ? (line) => lines.push(line) : null,
     };
     jobs.set(question.job, { runtime, lines, told: new Map() });

@@ -15,6 +15,7 @@ import {
   TCPXFLG_ASYNC,
   TCPXFLG_BLOCK,
   TCPXFLG_KEEPLISTEN,
+  TCPXFLG_TLS,
 } from 'tcpx/ashell.def';
 import { expect } from 'vitest';
 import { type Bench, behaviour, LIMIT } from '../support/conformance.ts';
@@ -155,6 +156,20 @@ behaviour({ ids: ['JOB-CLOSE'], title: 'closing a job' }, async (bench) => {
   }
   expect(await bench.x(TCPOP_CONNECT, bench.status, '', F(peer.port), 1, LIMIT, peer.host)).toBe(-9);
   bench.job.close();
+});
+
+behaviour({ ids: ['JOB-CLOSE'], title: 'closing a job ends a CONNECT on its way' }, async (bench) => {
+  const peer = await startPeer({ steps: [{ discard: 'end' }] });
+  const hole = await blackholeListener();
+  const secure = TCPXFLG_BLOCK + TCPXFLG_TLS;
+  const shaking = later(bench, TCPOP_CONNECT, F(), '', F(peer.port), secure, LIMIT, peer.host);
+  const connecting = later(bench, TCPOP_CONNECT, F(), '', F(hole.port), TCPXFLG_BLOCK, LIMIT, hole.host);
+  await expect.poll(async () => (await peer.report()).connections[0]?.receivedBytes ?? 0).toBeGreaterThan(0);
+  bench.job.close();
+  expect(await Promise.all([shaking, connecting])).toEqual([-125, -125]);
+  expect(bench.job.sockets).toEqual([]);
+  await peer.finished();
+  await hole.stop();
 });
 
 behaviour({ ids: ['JOB-SEVERAL', 'SOCKETS-OUTLIVE-PROGRAM'], title: 'jobs do not see each other' }, async (bench) => {
