@@ -75,6 +75,8 @@ const LONGEST_LINE = 16_384;
 const STRAY_HEAD = 32;
 /** Enough bytes of a TLS record to tell it from text. */
 const RECORD_HEAD = 3;
+/** In how many pieces a reply may be received that was there in time and is read late, as by a process that was stopped. */
+const MOST_LATE = 32;
 /** The most that is read away under the policy `drop`. */
 const MOST_DROPPED = 1_048_576;
 
@@ -95,6 +97,8 @@ export class Wire {
   #unread: Buffer = EMPTY;
   #ended = false;
   #limit: Deadline;
+  /** Reads behind `#limit`. */
+  #late = 0;
   /** Replies waited for so far: what a dialogue costs beyond its bytes. */
   #turns = 0;
   #sending = true;
@@ -163,6 +167,7 @@ export class Wire {
   /** From now on the other side has the wire's patience, or `milliseconds`, for what is read next. */
   awaitReply(milliseconds: number = this.#patience): void {
     this.#limit = this.until.atMost(milliseconds);
+    this.#late = 0;
   }
 
   /**
@@ -385,10 +390,17 @@ export class Wire {
 
   /** Receives once. False at the end of the stream, and when there is nothing and `until` is NOW. */
   *#moreOp(until: Deadline = this.#limit, most?: number): Op<boolean> {
-    // A peer that never stops talking would never be waited for.
-    const received = until !== NOW && this.until.expired ? 'timeout' : yield* this.#receiveOp(until, most);
+    const received = until !== NOW && this.#isOver(until) ? 'timeout' : yield* this.#receiveOp(until, most);
     if (received !== 'timeout' || until === NOW) return received === 'more';
     throw new DialogueError('timeout', `the ${this.#peer} did not answer in time`);
+  }
+
+  /** A peer that never stops talking would never be waited for. */
+  #isOver(until: Deadline): boolean {
+    if (this.until.expired) return true;
+    if (!until.expired) return false;
+    this.#late += 1;
+    return this.#late > MOST_LATE;
   }
 
   *#receiveOp(until: Deadline, most?: number): Op<'more' | 'end' | 'timeout'> {

@@ -6,6 +6,7 @@ import { runSync } from '../../src/core/run.ts';
 import type { Channel } from '../../src/starttls/channel.ts';
 import { DIALECTS } from '../../src/starttls/dialects.ts';
 import { serveOp } from '../../src/starttls/serve.ts';
+import { smtpReplyOp } from '../../src/starttls/smtp-reply.ts';
 import { Wire } from '../../src/starttls/wire.ts';
 import type { TlsInfo } from '../../src/tls/info.ts';
 
@@ -97,5 +98,17 @@ describe('a server ends at its deadline', () => {
     expect(() => runSync(serving, waiter)).toThrow(expect.objectContaining({ fault: 'timeout' }));
     expect(channel.sent).toBeGreaterThan(50);
     expect(channel.now).toBeLessThan(1_100);
+  });
+});
+
+describe('a client ends at its patience', () => {
+  it.each([
+    ['a line without an end', 'x'],
+    ['a reply without an end', '220-more\r\n'],
+  ])('%s', (_what, words) => {
+    const channel = new Talkative(words);
+    const wire = new Wire(channel, { until: Deadline.after(9_999_999, () => channel.now), patience: 1_000 });
+    expect(() => runSync(smtpReplyOp(wire), waiter)).toThrow(expect.objectContaining({ fault: 'timeout' }));
+    expect(channel.now).toBeLessThan(1_500);
   });
 });
