@@ -19,7 +19,7 @@ import type { Progress } from './progress.ts';
 /** From this size on a message has a progress bar, in octets. */
 const LARGE = 1_048_576;
 const KIB = 1024;
-const INTERRUPTIONS = ['SIGINT', 'SIGTERM'] as const;
+const INTERRUPTIONS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export async function help(): Promise<string> {
   return (await import('./mail-help.ts')).help();

@@ -57,7 +57,7 @@ describe.concurrent('a complete message on standard input', () => {
     expect(stdout.slice(stdout.indexOf('\n\n') + 2)).toBe(input.toString('latin1'));
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('that is ended by %s leaves nothing behind', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('that is ended by %s leaves nothing behind', async (signal) => {
     const TMPDIR = tempDir();
     const args = [main, 'mail', '-s', 'localhost', '-t', '--dry-run'];
     const child = await startProcess({ command: process.execPath, args, env: { TMPDIR } });

@@ -279,7 +279,7 @@ describe.concurrent('what the exit status tells', () => {
     });
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('tells what became of a mail that %s ended', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('tells what became of a mail that %s ended', async (signal) => {
     const peer = await smtpServer(opening(), message().slice(0, -1), { discard: 'end' });
     const args = [main, 'mail', ...LETTER, ...HELLO, '--no-tls', '-s', peer.server];
     const child = await startProcess({ command: process.execPath, args, env: { TCPX_ENGINE: '' } });
