@@ -1,6 +1,6 @@
 /**
- * getaddrinfo(3) for the synchronous driver. glibc's getaddrinfo_a(3) resolves on a thread of its own, so that a timer
- * and a signal can end the wait; with another libc the call blocks until the system answers.
+ * getaddrinfo(3) for the native engine. glibc's getaddrinfo_a(3) resolves on a thread of its own, so that a timer and a
+ * signal can end the wait, and the end of the process does not wait for the answer; with another libc the call blocks until the system answers.
  */
 import type { Deadline } from '../core/deadline.ts';
 import { NOW } from '../core/deadline.ts';
@@ -17,6 +17,8 @@ export interface ResolvedAddress {
 
 /** How the synchronous driver resolves: it stays in its thread and may give up before the answer. */
 export interface SyncLookup {
+  /** Whether it goes on while nobody waits, and a wait until NOW only looks. */
+  readonly inBackground: boolean;
   wait(until: Deadline): Wake;
   readonly addresses: readonly ResolvedAddress[] | null;
   readonly failure: IoError | null;
@@ -59,6 +61,7 @@ const HINTS = new Uint8Array(ADDRINFO_SIZE);
 HINTS[8] = SOCK_STREAM;
 
 class BlockingLookup implements SyncLookup {
+  readonly inBackground = false;
   addresses: readonly ResolvedAddress[] | null = null;
   failure: IoError | null = null;
   readonly #host: string;
@@ -79,6 +82,7 @@ class BlockingLookup implements SyncLookup {
 }
 
 class ThreadLookup implements SyncLookup {
+  readonly inBackground = true;
   addresses: readonly ResolvedAddress[] | null = null;
   failure: IoError | null = null;
   readonly #libc = loadLibc();

@@ -1,11 +1,16 @@
 /** Name resolution: the one blocking call that sockets need. */
-import type { Deadline } from '../core/deadline.ts';
+import { type Deadline, NOW } from '../core/deadline.ts';
 import { IoError } from '../core/errors.ts';
 import { isIP } from '../core/ip.ts';
 import { nodeDns } from '../core/on-demand.ts';
 import { type BlockingCall, type Op, offloadOp, type Wake } from '../core/op.ts';
 import type { ResolvedAddress, SyncLookup } from '../native/resolve.ts';
 import type { PlainEndpoint } from './endpoint.ts';
+
+/** Between two looks for an answer, in ms: a quarter longer each time, so that little is added to what it takes. */
+const SHORTEST_PAUSE = 1;
+const PAUSE_GROWTH = 1.25;
+const LONGEST_PAUSE = 25;
 
 class Lookup implements BlockingCall {
   addresses: readonly ResolvedAddress[] | null = null;
@@ -14,6 +19,7 @@ class Lookup implements BlockingCall {
   readonly #beginSync: ((host: string) => SyncLookup) | undefined;
   #sync: SyncLookup | undefined;
   #wakes: (() => void)[] | undefined;
+  #released = false;
 
   constructor(host: string, beginSync?: (host: string) => SyncLookup) {
     this.#host = host;
@@ -21,6 +27,12 @@ class Lookup implements BlockingCall {
   }
 
   get finished(): boolean {
+    const begun = this.#sync;
+    if (!this.#isOver && begun?.inBackground === true && !this.#released) this.waitSync(NOW);
+    return this.#isOver;
+  }
+
+  get #isOver(): boolean {
     return this.addresses !== null || this.failure !== null;
   }
 
@@ -34,10 +46,13 @@ class Lookup implements BlockingCall {
   }
 
   watch(wake: () => void): () => void {
+    this.#sync ??= this.#beginSync?.(this.#host);
+    // One of Node keeps the process until the system has answered, even against process.exit.
+    if (this.#sync?.inBackground === true) return this.#look(wake);
     if (this.#wakes === undefined) {
       this.#wakes = [];
       nodeDns().lookup(this.#host, { all: true, verbatim: true }, (error, found) => {
-        if (!this.finished) {
+        if (!this.#isOver) {
           if (error === null)
             this.addresses = found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
           else this.failure = new IoError('ENOENT', `name ${this.#host}`, { cause: error });
@@ -53,7 +68,23 @@ class Lookup implements BlockingCall {
     };
   }
 
+  /** Looks for the answer, at first often: nothing tells an event loop of it. */
+  #look(wake: () => void): () => void {
+    let pause = SHORTEST_PAUSE;
+    const look = () => {
+      if (this.finished || this.#released) {
+        wake();
+        return;
+      }
+      timer = setTimeout(look, pause);
+      pause = Math.min(pause * PAUSE_GROWTH, LONGEST_PAUSE);
+    };
+    let timer = setTimeout(look, pause);
+    return () => clearTimeout(timer);
+  }
+
   release(): void {
+    this.#released = true;
     this.#sync?.release();
   }
 }
