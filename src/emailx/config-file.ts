@@ -3,7 +3,7 @@
  * Text is bytes as Latin-1. What a directive may hold is a table; what it means beside the call's arguments is
  * `settings.ts`.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { boundedFile } from '../core/bounded-file.ts';
 import { UsageError } from '../core/errors.ts';
 import { reasonOf } from '../core/reason.ts';
 import { EmailxError } from './error.ts';
@@ -201,7 +201,6 @@ function readInto<Key extends keyof ConfigItems>(items: Writable<ConfigItems>, k
 
 /** Far more than any file needs; a wrong filespec must not load a mailbox. */
 const LARGEST = 2 ** 20;
-const CHUNK = 16_384;
 
 /**
  * Reads and parses a configuration file. Blocks for as long as the disk takes.
@@ -211,7 +210,7 @@ const CHUNK = 16_384;
 export function readConfig(path: string, unknownItem: 'ignored' | 'refused'): ConfigFile {
   let bytes: Uint8Array;
   try {
-    bytes = contents(path);
+    bytes = boundedFile(path, LARGEST);
   } catch (cause) {
     throw new EmailxError(
       'configMissing',
@@ -220,25 +219,6 @@ export function readConfig(path: string, unknownItem: 'ignored' | 'refused'): Co
     );
   }
   return parseConfig(bytes, path, unknownItem);
-}
-
-/** Bounded whatever it is, a growing file or a pipe. */
-function contents(path: string): Uint8Array {
-  const fd = openSync(path, 'r');
-  try {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for (;;) {
-      const chunk = Buffer.allocUnsafe(CHUNK);
-      const count = readSync(fd, chunk);
-      if (count === 0) return Buffer.concat(chunks, length);
-      length += count;
-      if (length > LARGEST) throw new Error(`it has more than ${LARGEST} bytes`);
-      chunks.push(chunk.subarray(0, count));
-    }
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * TLS policy of a job: options as a caller writes them, parsed once into a complete, frozen object.
  */
-import { readFileSync } from 'node:fs';
+import { boundedFile } from '../core/bounded-file.ts';
 import { TlsError, UsageError } from '../core/errors.ts';
 import { certifiedName, hostOf } from '../core/host-name.ts';
 import { GNUTLS_E } from './gnutls-errors.ts';
@@ -119,12 +119,15 @@ function oneOf(name: string, value: string, allowed: readonly string[]): void {
   if (!allowed.includes(value)) throw new UsageError(`${name} is one of ${allowed.join(', ')}, not '${value}'`);
 }
 
+/** Many times what all authorities of the world take; a wrong name must not load a device. */
+const LARGEST_PEM = 2 ** 24;
+
 function pem(name: string, source: string | Uint8Array | undefined): Uint8Array | null {
   if (source === undefined) return null;
   if (typeof source !== 'string') return checkPem(name, source);
   if (source.includes('-----BEGIN ')) return checkPem(name, Buffer.from(source, 'latin1'));
   try {
-    return checkPem(`${name} (${source})`, readFileSync(source));
+    return checkPem(`${name} (${source})`, boundedFile(source, LARGEST_PEM));
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
     throw new UsageError(`${name}: cannot read the file '${source}'`, { cause });
