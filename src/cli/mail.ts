@@ -62,10 +62,12 @@ async function carryOut(
   command: MailCommand,
   output: Output,
 ): Promise<number> {
+  // Files of certificates may be pipes, whose opening blocks the thread: only a signal that nobody listens to ends that.
+  const job = command.dryRun ? null : await jobOf(command, options);
   try {
     return await interruptible(async (signal, letGo) => {
       const interrupted = { ...adjustments, delivery: { ...adjustments.delivery, signal } };
-      if (!command.dryRun) return await send(options, interrupted, command, output);
+      if (job !== null) return await send(options, interrupted, command, output, job);
       return await composeAdjusted(options, interrupted, (composed) => {
         letGo();
         return show(composed, command, output);
@@ -76,6 +78,8 @@ async function carryOut(
     if (command.json) output.report(failureJson(error));
     output.err(`tcpx mail: ${escapeText(failureText(error))}\n`);
     return exitOf(error);
+  } finally {
+    job?.close();
   }
 }
 
@@ -102,8 +106,8 @@ async function send(
   adjustments: Adjustments,
   command: MailCommand,
   output: Output,
+  job: Job,
 ): Promise<number> {
-  const job = await jobOf(command, options);
   const bar = new Bar();
   try {
     const observer = command.verbose ? await ladder(output, adjustments) : (adjustments.delivery.observer ?? null);
@@ -116,7 +120,6 @@ async function send(
     return exitOf(sent);
   } finally {
     await bar.stop();
-    job.close();
   }
 }
 

@@ -1,5 +1,7 @@
 // `tcpx mail` as a user runs it: what is sent, what is said of it, and the exit statuses.
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { engineReports } from 'tcpx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { capabilities, EHLO, GREETING, message, opening, QUIT, said, smtpServer } from '../conformance/emailx-mail.ts';
@@ -288,6 +290,23 @@ describe.concurrent('what the exit status tells', () => {
     const { code } = await child.finished();
     expect(code).toBe(7);
     expect(child.stderr()).toContain('tcpx mail: unknown: ');
+  });
+
+  it.runIf(process.platform === 'linux')('ends by a signal while a pipe is to bring certificates', async () => {
+    const pipe = join(tempDir(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const args = [main, 'mail', ...LETTER, ...HELLO, '-s', 'localhost:1', '--ca', pipe];
+    const child = await startProcess({ command: process.execPath, args });
+    // There is nobody to write to until the command has begun to open it.
+    let writer = -1;
+    await expect
+      .poll(() => {
+        writer = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+      })
+      .toBeUndefined();
+    process.kill(child.pid, 'SIGTERM');
+    expect((await child.finished()).signal).toBe('SIGTERM');
+    closeSync(writer);
   });
 });
 
