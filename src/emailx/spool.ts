@@ -140,11 +140,13 @@ type Over = 'aborted' | 'timeout';
 class Limit {
   #over: Over | null = null;
   #tell: ((over: Over) => void) | null = null;
+  readonly #until: Deadline;
   readonly #timer: NodeJS.Timeout | null;
   readonly #signal: CancelSignal | undefined;
   readonly #abort = () => this.#end('aborted');
 
   constructor(until: Deadline, signal: CancelSignal | undefined) {
+    this.#until = until;
     const left = Math.min(until.remaining(), LONGEST_TIMER);
     this.#timer = until.isFinite ? setTimeout(() => this.#end('timeout'), left) : null;
     this.#signal = signal;
@@ -154,6 +156,8 @@ class Limit {
 
   /** The promise's value, or why it is not waited for any longer. Promise.race would keep every value until the end. */
   whichever<T>(promise: Promise<T>): Promise<T | Over> {
+    // Behind a stream that always has something at hand no timer has its turn.
+    if (this.#until.expired) this.#end('timeout');
     if (this.#over !== null) {
       promise.catch(() => {});
       return Promise.resolve(this.#over);

@@ -258,6 +258,13 @@ describe('a stream', () => {
     expect(kept()).toEqual([]);
   });
 
+  it('that never lets a timer have its turn is left as well', async () => {
+    const restless = async function* () {
+      for (const end = performance.now() + 3_000; performance.now() < end; ) yield new Uint8Array(0);
+    };
+    await expect(sent(restless(), { timeout: 50 })).rejects.toMatchObject({ status: EMS_TIMEOUT });
+  });
+
   it('that fails before its turn fails the call, not the process', async () => {
     const first = createReadStream('/dev/zero', { end: 20_000_000 });
     const attachments = [
