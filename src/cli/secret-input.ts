@@ -84,11 +84,16 @@ async function ask(prompts: readonly string[]): Promise<string[]> {
       resolve(answers);
       terminal.close();
     });
-    terminal.once('SIGINT', () => {
+    const end = (signal: NodeJS.Signals) => {
       terminal.close();
-      process.kill(process.pid, 'SIGINT');
-    });
+      process.kill(process.pid, signal);
+    };
+    // Node itself gives the terminal its echo back before SIGINT and SIGTERM end the process, and before no other signal.
+    const hangUp = () => end('SIGHUP');
+    process.once('SIGHUP', hangUp);
+    terminal.once('SIGINT', () => end('SIGINT'));
     terminal.once('close', () => {
+      process.off('SIGHUP', hangUp);
       if (answers.length === prompts.length) return;
       process.stderr.write('\n');
       reject(new UsageError('no password was given'));

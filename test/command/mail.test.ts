@@ -372,6 +372,31 @@ describe('at a terminal', () => {
       env: { TERM: 'xterm', TCPX_ENGINE: '' },
     });
 
+  it.skipIf(!python)('a signal that ends the question for a password gives the echo back', async () => {
+    const script = `
+import os, pty, signal, sys, termios, time
+master, slave = pty.openpty()
+echoes = lambda: bool(termios.tcgetattr(slave)[3] & termios.ECHO)
+for name in sys.argv[1].split(','):
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        for fd in range(3): os.dup2(slave, fd)
+        os.execv(sys.argv[2], sys.argv[2:])
+    while echoes(): time.sleep(0.01)
+    os.kill(child, signal.Signals[name])
+    print(name, -os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == signal.Signals[name], echoes())
+`;
+    const args = [main, 'mail', ...LETTER, ...HELLO, '--no-tls', '-s', 'localhost:1', '--user', 'ann'];
+    const { stdout, stderr } = await runProcess({
+      command: 'python3',
+      args: ['-c', script, 'SIGINT,SIGTERM,SIGHUP', process.execPath, ...args],
+      env: { TERM: 'xterm' },
+    });
+    expect(stderr).toBe('');
+    expect(stdout).toBe('SIGINT True True\nSIGTERM True True\nSIGHUP True True\n');
+  });
+
   it.skipIf(!python)('a large attachment has a progress bar, which goes away; a small one has none', async () => {
     const large = file('large.bin', Buffer.alloc(6_000_000, 1));
     const first = await smtpServer(opening(), message(), QUIT);
