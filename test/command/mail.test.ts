@@ -299,11 +299,10 @@ describe.concurrent('what the exit status tells', () => {
     const child = await startProcess({ command: process.execPath, args });
     // There is nobody to write to until the command has begun to open it.
     let writer = -1;
-    await expect
-      .poll(() => {
-        writer = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
-      })
-      .toBeUndefined();
+    const open = () => {
+      writer = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    };
+    await expect.poll(open, { timeout: 15_000 }).toBeUndefined();
     process.kill(child.pid, 'SIGTERM');
     expect((await child.finished()).signal).toBe('SIGTERM');
     closeSync(writer);

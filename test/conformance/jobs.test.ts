@@ -164,7 +164,8 @@ behaviour({ ids: ['JOB-CLOSE'], title: 'closing a job ends a CONNECT on its way'
   const secure = TCPXFLG_BLOCK + TCPXFLG_TLS;
   const shaking = later(bench, TCPOP_CONNECT, F(), '', F(peer.port), secure, LIMIT, peer.host);
   const connecting = later(bench, TCPOP_CONNECT, F(), '', F(hole.port), TCPXFLG_BLOCK, LIMIT, hole.host);
-  await expect.poll(async () => (await peer.report()).connections[0]?.receivedBytes ?? 0).toBeGreaterThan(0);
+  const received = async () => (await peer.report()).connections[0]?.receivedBytes ?? 0;
+  await expect.poll(received, { timeout: LIMIT }).toBeGreaterThan(0);
   bench.job.close();
   expect(await Promise.all([shaking, connecting])).toEqual([-125, -125]);
   expect(bench.job.sockets).toEqual([]);
