@@ -6,6 +6,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 npm pack --silent --pack-destination "$work" >/dev/null
 tarball=$(echo "$work"/*.tgz)
+typescript=$PWD/node_modules/typescript/bin/tsc
+types=$(node -p "require('./package.json').devDependencies['@types/node']")
 
 use() {
   local folder="$work/$1"
@@ -59,6 +61,32 @@ PROGRAM
 
 (use whole)
 (use bare --omit=optional)
+
+# The declarations compile for whoever checks libraries too, in each way of finding them; `types` stays as TypeScript has it.
+cd "$work/whole"
+npm install --silent --ignore-scripts "@types/node@$types"
+cat >use.mts <<'PROGRAM'
+import { createJob, F, type Job, type JobOptions, S, type SocketFacts, type StatusFamily, xcall } from 'tcpx';
+import { TCPOP_READ } from 'tcpx/ashell.def';
+import { MailError, type MailOptions, sendMail, type SentMail } from 'tcpx/emailx';
+import { type Negotiation, serveStarttls, starttls, type UpgradedSync } from 'tcpx/starttls';
+
+const statusFamily: StatusFamily = 'linux';
+const options: JobOptions = { engine: 'auto', statusFamily, trace: ['socks'] };
+export const job: Job = createJob(options);
+export const status: number = job.xcall('TCPX', TCPOP_READ, F(), S(80), 1) + (await xcall.async('TCPX', 4, F(), S(0), 1));
+export const facts: SocketFacts = job.socket(1);
+export const mail = (letter: MailOptions): Promise<SentMail> => sendMail(letter);
+export const upgraded: UpgradedSync = starttls.sync({ url: 'smtp://localhost' });
+export const result: Negotiation = upgraded.result;
+export { MailError, serveStarttls };
+PROGRAM
+for resolution in node16 nodenext bundler; do
+  module=$resolution
+  [[ $resolution == bundler ]] && module=esnext
+  node "$typescript" --noEmit --strict --exactOptionalPropertyTypes --skipLibCheck false --target es2022 --module "$module" \
+    --moduleResolution "$resolution" use.mts
+done
 # Without koffi a request for gnutls says what is missing.
 cd "$work/bare"
 if node -e 'import("tcpx").then(({ createJob }) => createJob({ engine: "gnutls" }))' 2>"$work/error"; then

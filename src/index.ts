@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * tcpx: XCALL TCPX and XCALL EMAILX for Node.js.
  *
@@ -16,7 +17,8 @@ import {
 } from './tcpx/index.ts';
 
 export type { EmailxAssumptions } from './emailx/assumptions.ts';
-export type { AttachmentOptions } from './emailx/attachments.ts';
+export type { AttachmentOptions, TransferEncoding } from './emailx/attachments.ts';
+export type { HostFilesOptions } from './emailx/filespec.ts';
 export type { EmailxOptions } from './emailx/options.ts';
 export * from './tcpx/index.ts';
 

@@ -11,7 +11,7 @@ import { type ConstantValue, foldName } from './constant-expression.ts';
 import { DefinitionReader, type Included, MAX_DEFINITION_FILE } from './definition-reader.ts';
 
 /** A symbol's value and where it comes from: `built-in`, or file and line. */
-interface SymbolEntry {
+export interface SymbolEntry {
   readonly value: ConstantValue;
   readonly origin: string;
 }

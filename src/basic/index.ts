@@ -6,11 +6,12 @@ export {
   loadAshellDef,
   parseAshellDef,
   resolveSymbol,
+  type SymbolEntry,
   SymbolSet,
 } from './ashell-def.ts';
 export type { ConstantValue } from './constant-expression.ts';
 export type { Included } from './definition-reader.ts';
-export { formatNumber, leadingNumber } from './number-format.ts';
+export { formatNumber, leadingNumber, type NumberType } from './number-format.ts';
 export { MAX_SOCKARY_LENGTH, Sockary, type SockaryEntry, sockary, sockaryOf } from './sockary.ts';
 export {
   ARRAY_TYPE_CODE,

@@ -1,10 +1,13 @@
+/// <reference types="node" preserve="true" />
 /** Mail from programs: `sendMail` for new code. XCALL EMAILX is called through `xcall` of the package itself. */
+export { EngineError, TcpxError, UsageError } from '../core/errors.ts';
 export type { TlsInfo } from '../tcpx/index.ts';
 export type { TransferEncoding } from './attachments.ts';
+export type { AttachmentFacts, Carriage } from './compose.ts';
 export type { Letter } from './compose-mail.ts';
 export type { SentMail } from './deliver.ts';
 export type { MailAttachment } from './mail-attachments.ts';
-export { MailError, type ServerReply } from './mail-error.ts';
+export { MailError, type MailFailure, type ServerReply } from './mail-error.ts';
 export type {
   CompleteMessage,
   MailCredentials,

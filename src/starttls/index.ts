@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * tcpx/starttls: from clear text to TLS in every protocol that has a way there.
  *
@@ -10,14 +11,16 @@ import '../tcpx/engine-node.ts';
 
 export { CancelledError, EngineError, TcpxError, UsageError } from '../core/errors.ts';
 export type { CertificateFacts } from '../tls/certificate.ts';
-export type { PeerCertificate, TlsInfo, VerifyResult } from '../tls/info.ts';
+export type { PeerCertificate, RefusedPeer, StapledResponse, TlsInfo, VerifyResult } from '../tls/info.ts';
+export type { StapledStatus } from '../tls/ocsp.ts';
 export type { VerifyReason } from '../tls/verify.ts';
 export { ATTACKS, type AttackRow } from './attacks.ts';
-export { ChannelError } from './channel.ts';
+export { ChannelError, type Origin, type Role, type Stray } from './channel.ts';
 export type { ChannelDuplex as StarttlsStream } from './channel-duplex.ts';
 export type { Attack, Reply } from './dialect.ts';
 export { type Ftp, type FtpClient, type FtpClientSync, type FtpOptions, ftp } from './ftp-client.ts';
-export type { FtpTransfer } from './ftp-transfer.ts';
+export type { FtpReply } from './ftp-reply.ts';
+export type { FtpTransfer, TakePart } from './ftp-transfer.ts';
 export { INJECTION_CHANNEL, type Injection, type InjectionPolicy } from './injections.ts';
 export type { Negotiation, Outcome, Timings, UpgradePolicy } from './negotiation.ts';
 export type {
@@ -33,4 +36,4 @@ export type { ConnectionEnd, ConnectionFacts, ServerEvent, ServiceOutcome } from
 export type { ServerOptions, ServerSession } from './server-options.ts';
 export { NegotiationError, type Starttls, starttls, type Upgraded, type UpgradedSync } from './starttls.ts';
 export { type Mode, SCHEMES, type Scheme } from './target.ts';
-export { DialogueError, type Exchange } from './wire.ts';
+export { DialogueError, type DialogueFault, type Exchange } from './wire.ts';

@@ -12,32 +12,42 @@ import { type CallOptions, createJob, type Job, type Xcall } from './job.ts';
 
 export {
   type ArrayVariable,
+  type AshellDefOptions,
   B,
   builtInSymbols,
+  type ConstantValue,
   dim,
   F,
   I,
+  type Included,
   isVariable,
   loadAshellDef,
+  type NumberType,
   type NumberVariable,
   parseAshellDef,
   type RawVariable,
   resolveSymbol,
   S,
   type Sockary,
+  type SockaryEntry,
   type StringVariable,
+  type SymbolEntry,
   type SymbolSet,
   sockary,
+  type TypeLetter,
   type Variable,
   X,
 } from '../basic/index.ts';
-export { EngineError, TcpxError, UsageError } from '../core/errors.ts';
+export type { ErrnoName } from '../core/errno.ts';
+export { EngineError, TcpxError, type TcpxErrorCode, UsageError } from '../core/errors.ts';
+export type { Op } from '../core/op.ts';
 export type { TraceTopic } from '../core/trace.ts';
-export type { EngineName } from '../net/endpoint.ts';
-export type { PeerCertificate, TlsInfo, VerifyResult } from '../tls/info.ts';
-export type { TlsOptions } from '../tls/settings.ts';
+export type { Address, EngineName } from '../net/endpoint.ts';
+export type { PeerCertificate, RefusedPeer, StapledResponse, TlsInfo, VerifyResult } from '../tls/info.ts';
+export type { ClientAuth, TlsOptions, VerifyPolicy } from '../tls/settings.ts';
+export type { VerifyReason } from '../tls/verify.ts';
 export { ASSUMPTIONS, type Assumptions } from './assumptions.ts';
-export type { CallResult } from './call.ts';
+export type { CallResult, StatusOrigin, Stray } from './call.ts';
 export type { Caller, CallMode } from './caller.ts';
 export { type EngineReport, type EngineRequest, engineReports } from './engines.ts';
 export type { SocketFacts } from './facts.ts';
@@ -48,6 +58,8 @@ export type { JobOptions } from './options.ts';
 export { peerOf } from './peer-of.ts';
 export type { Output, Program, ProgramResult } from './program.ts';
 export { ROUTINES, registerProgram } from './routines.ts';
+export type { UpgradeState } from './sockets.ts';
+export type { StatusFamily } from './status.ts';
 
 let job: Job | undefined;
 
