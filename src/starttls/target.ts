@@ -185,5 +185,5 @@ function portOf(number: number | undefined, { scheme, port }: Scheme): number {
 
 /** The text of a target for a message: a URL may hold a password. */
 function withoutUser(text: string): string {
-  return text.replace(/[^/]*@/, '');
+  return text.replace(/^((?:[a-z][a-z0-9+.-]*:\/\/)?).*@/is, '$1');
 }

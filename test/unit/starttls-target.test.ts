@@ -132,6 +132,8 @@ describe('a target', () => {
     expect(JSON.stringify(read('smtp://user:secret@mx.example/path?x=secret'))).not.toMatch(/user|secret/);
     expect(() => read('smtp://user:secret@mx.example:99999')).toThrow(/^(?!.*secret)/);
     expect(() => read('smtp://user:secret@')).toThrow(/^(?!.*secret)/);
+    expect(() => read('smtp://user:secret/secret@mx.example')).toThrow(/^(?!.*(?:secret|user)).*smtp:\/\/mx\.example/);
+    expect(() => read('user:secret/p@ss@mx.example')).toThrow(/^(?!.*(?:secret|user))/);
   });
 
   it.each([
