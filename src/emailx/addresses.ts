@@ -4,11 +4,12 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { domainToASCII } from 'node:url';
+import { trimmed } from '../core/trim.ts';
 import type { EmailxAssumptions } from './assumptions.ts';
 import { EmailxError } from './error.ts';
 import type { EmailxSettings } from './settings.ts';
 import type { Refusal } from './statuses.ts';
-import { hasControl, isAscii, quoted, readable, trimmed } from './text.ts';
+import { hasControl, isAscii, quoted, readable } from './text.ts';
 
 export interface Envelope {
   /** The address of MAIL FROM, without brackets; blank is the empty reverse-path. */
@@ -120,9 +121,14 @@ export function mailbox(
  */
 function inside(text: string): string {
   const [, name = '', address] = /^(.*)<([^<>]*)>$/.exec(text) ?? [];
-  if (address === undefined || /[<>,;]/.test(name.replace(/"(?:[^"\\]|\\.)*"/g, ''))) return text;
+  if (address === undefined || /[<>,;]/.test(name.replace(QUOTED, (written, end) => (end === '"' ? '' : written)))) {
+    return text;
+  }
   return trimmed(address);
 }
+
+/** A quoted string, or one that does not end: as one, or each of its quotes would be looked at as the first. */
+const QUOTED = /"(?:[^"\\]|\\[\s\S])*("|\\?$)/g;
 
 /**
  * Why an address cannot stand in a command; null if it can. This is what RFC 5321 §4.1.2 forbids everywhere; dots and

@@ -8,9 +8,9 @@ import { CTE_7BIT, CTE_8BIT, CTE_BASE64, CTE_BINARY } from '../../ashell.def.ts'
 import { isVariable, NumberVariable, StringVariable, type Variable } from '../basic/variables.ts';
 import { asBuffer } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
+import { trimmed } from '../core/trim.ts';
 import { emailxDefaults } from './assumptions.ts';
 import { EmailxError } from './error.ts';
-import { trimmed } from './text.ts';
 
 const COUNT_SIZE = 2;
 const ELEMENT_SIZE = 256;

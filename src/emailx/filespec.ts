@@ -9,6 +9,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
+import { trimmedEnd } from '../core/trim.ts';
 import { EmailxError } from './error.ts';
 import type { Refusal } from './statuses.ts';
 import { quoted, readable } from './text.ts';
@@ -120,7 +121,7 @@ export class HostFiles {
    */
   locate(spec: string, refusal: Refusal, what: string): string {
     try {
-      return this.#path(spec.replace(/[ \t]+$/, ''));
+      return this.#path(trimmedEnd(spec, /[ \t]/));
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       throw new EmailxError(refusal, `${what} ${quoted(spec)} ${error.message}`, { cause: error });

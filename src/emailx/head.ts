@@ -2,6 +2,7 @@
  * The header section of a message. It comes from the parameter `header`, from the beginning of the body, or from both
  * (emailx §8); its lines are looked at to see which fields the program wrote itself, and otherwise left as they are.
  */
+import { trimmedEnd } from '../core/trim.ts';
 import { EmailxError } from './error.ts';
 import { crlfText } from './line-ends.ts';
 import type { Source } from './source.ts';
@@ -14,6 +15,7 @@ export const LONGEST_HEAD = 256 * 1024;
 const EMPTY_LINE = /(?:^|\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)/;
 const FIELD = /^([!-9;-~]+)[ \t]*:/;
 const CONTINUED = /^[ \t]/;
+const LINE_END = /[\r\n]/;
 
 /** What lies behind the header section: the rest of what was written with it, and the body from an offset on. */
 export interface Head {
@@ -40,7 +42,7 @@ export interface Field {
 export function checkHeader(header: string, lineEnds: 'normalised' | 'refused'): void {
   if (header.includes('\0')) throw new EmailxError('badHeader', 'the header holds a NUL; remove it');
   const [fields = ''] = header.split(/(?:^|\r\n)\r\n/, 1);
-  for (const line of fields.replace(/[\r\n]+$/, '').split('\r\n')) {
+  for (const line of trimmedEnd(fields, LINE_END).split('\r\n')) {
     const colon = line.indexOf(':');
     const name = colon < 0 || CONTINUED.test(line) ? '' : line.slice(0, colon);
     if (!/[\r\n]/.test(lineEnds === 'refused' ? line : name)) continue;
@@ -51,9 +53,7 @@ export function checkHeader(header: string, lineEnds: 'normalised' | 'refused'):
 /** The header with exactly one line end at its end; blank for one without contents. */
 export function trimmedHeader(header: string): string {
   if (/^[ \t\r\n]*$/.test(header)) return '';
-  let end = header.length;
-  while (/[\r\n]/.test(header.charAt(end - 1))) end -= 1;
-  return `${header.slice(0, end)}\r\n`;
+  return `${trimmedEnd(header, LINE_END)}\r\n`;
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { reasonOf } from '../core/reason.ts';
+import { trimmedEnd } from '../core/trim.ts';
 import { EmailxError } from './error.ts';
 import type { EmailxPolicy } from './options.ts';
 import { Redactor } from './redactor.ts';
@@ -218,10 +219,10 @@ function line(text: string): string {
 
 /** Lines that end in LF, without one at the end; other control characters are spelled out. */
 function block(text: string): string {
-  return text
-    .replace(/\r\n/g, '\n')
-    .replace(/\n+$/, '')
-    .replace(CONTROL, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return trimmedEnd(text.replace(/\r\n/g, '\n'), /\n/).replace(
+    CONTROL,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for

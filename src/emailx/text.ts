@@ -16,11 +16,6 @@ export function quoted(text: string): string {
   return safe.length > LONGEST_SHOWN ? `'${safe.slice(0, LONGEST_SHOWN)}...'` : `'${safe}'`;
 }
 
-/** Only blanks and tabs are trimmed: byte 0xa0 is a character of an address, not a space. */
-export function trimmed(text: string): string {
-  return text.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '');
-}
-
 export function isAscii(text: string): boolean {
   return !/[\x80-\uffff]/.test(text);
 }

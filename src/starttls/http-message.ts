@@ -4,6 +4,7 @@
  */
 import { asBuffer } from '../core/bytes.ts';
 import type { Op } from '../core/op.ts';
+import { trimmed } from '../core/trim.ts';
 import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 
@@ -42,7 +43,7 @@ export function* lineOp(wire: Wire): Op<string> {
  * message    = first-line CRLF *( field-line CRLF ) CRLF [body]
  * field-line = token ":" OWS value OWS
  */
-const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/s;
+const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):(.*)$/s;
 
 /** The fields up to the empty line. @throws DialogueError malformed, for folded lines too; timeout, closed */
 export function* fieldsOp(wire: Wire): Op<Fields> {
@@ -52,7 +53,7 @@ export function* fieldsOp(wire: Wire): Op<Fields> {
     if (line === '') return fieldsOf(lines);
     const [, name, value = ''] = FIELD.exec(line) ?? [];
     if (name === undefined) throw new DialogueError('malformed', `not a field of HTTP: ${quoted(line)}`);
-    lines.push([name, value]);
+    lines.push([name, trimmed(value)]);
     if (lines.length > MOST_FIELDS)
       throw new DialogueError('malformed', `a message of more than ${MOST_FIELDS} fields`);
   }
