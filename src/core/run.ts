@@ -120,6 +120,19 @@ export class Task<T, R = T> implements Cancellable {
     else this.#cancelled = true;
   }
 
+  /** Has an aborted signal cancel the operation, for as long as it runs. */
+  cancelOn(signal: CancelSignal | undefined): void {
+    if (signal === undefined || this.#settled) return;
+    if (signal.aborted) {
+      this.cancel();
+      return;
+    }
+    const cancel = () => this.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    const forget = () => signal.removeEventListener('abort', cancel);
+    this.promise.then(forget, forget);
+  }
+
   #advance(wake: Wake): void {
     let step: IteratorResult<Effect, T>;
     try {
@@ -203,15 +216,7 @@ export class Task<T, R = T> implements Cancellable {
 /** Runs an operation on the event loop. An aborted signal cancels it. */
 export function runAsync<T>(op: Op<T>, signal?: CancelSignal): Promise<T> {
   const task = new Task(op, asItEnds<T>());
-  if (signal !== undefined && !task.settled) {
-    const abort = () => task.cancel();
-    if (signal.aborted) abort();
-    else {
-      signal.addEventListener('abort', abort, { once: true });
-      const forget = () => signal.removeEventListener('abort', abort);
-      task.promise.then(forget, forget);
-    }
-  }
+  task.cancelOn(signal);
   return task.promise;
 }
 

@@ -28,13 +28,7 @@ export function runtimeTask<T>(
   }
   if (first.done) return receiver.value(first.value);
   const task = new Task(begun, receiver, first.value, tasksOf(runtime, call));
-  if (signal !== undefined && !task.settled) {
-    const abort = () => task.cancel();
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    const forget = () => signal.removeEventListener('abort', abort);
-    task.promise.then(forget, forget);
-  }
+  task.cancelOn(signal);
   return task.promise;
 }
 
