@@ -26,12 +26,20 @@ export function hostOf(text: string, option: string): string {
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
   if (/^[\x00-\x7f]*$/.test(text)) return text;
-  const ascii = [...text].some(vanishes) ? '' : domainToASCII(text);
-  // Numbers in other scripts would make an address.
-  if (ascii === '' || isIP(ascii) !== 0) {
-    throw new UsageError(`${option} '${text}' is not a valid internationalised name`);
-  }
+  const ascii = asciiName(text);
+  if (ascii === null) throw new UsageError(`${option} '${text}' is not a valid internationalised name`);
   return ascii;
+}
+
+/**
+ * An internationalised name in its ASCII form (RFC 5891). Null where none can be made of the text, or only one that
+ * nobody wrote: without the characters that vanish, or behind which a URL has something else.
+ */
+export function asciiName(text: string): string | null {
+  if (FOREIGN.test(text) || [...text].some(vanishes)) return null;
+  const ascii = domainToASCII(text);
+  // Numbers in other scripts would make an address.
+  return ascii === '' || isIP(ascii) !== 0 ? null : ascii;
 }
 
 /** Whether domainToASCII leaves a character out, a soft hyphen for instance: the name would be one that nobody wrote. */

@@ -3,7 +3,7 @@
  * UTF-8. Everything is checked before the first byte goes out, so that no address can become a second command.
  */
 import { isUtf8 } from 'node:buffer';
-import { domainToASCII } from 'node:url';
+import { asciiName } from '../core/host-name.ts';
 import { trimmed } from '../core/trim.ts';
 import type { EmailxAssumptions } from './assumptions.ts';
 import { EmailxError } from './error.ts';
@@ -165,7 +165,6 @@ function forbidden(text: string): string {
 function international(address: string): string | null {
   const at = address.lastIndexOf('@');
   if (at < 0 || !isAscii(address.slice(0, at))) return address;
-  const domain = domainToASCII(readable(address.slice(at + 1)));
-  // A domain of foreign digits would become an IP address.
-  return domain === '' || /^[\d.]+$/.test(domain) ? null : `${address.slice(0, at)}@${domain}`;
+  const domain = asciiName(readable(address.slice(at + 1)));
+  return domain === null ? null : `${address.slice(0, at)}@${domain}`;
 }

@@ -1,6 +1,6 @@
 /** Addresses as people write them: `ann@example.com`, `Ann <ann@example.com>, "Bob, Jr." <bob@example.com>` (RFC 5322 §3.4). */
-import { domainToASCII } from 'node:url';
 import { UsageError } from '../core/errors.ts';
+import { asciiName } from '../core/host-name.ts';
 import { readAddressList } from './address-list.ts';
 import { textOption } from './option-checks.ts';
 import { hasControl, isAscii } from './text.ts';
@@ -42,5 +42,5 @@ function parseList(option: string, list: string, domain: string): Mailbox[] {
 /** So that only a local part beyond ASCII asks for SMTPUTF8. A domain that no name can be made of is left to be refused. */
 function withAsciiDomain(local: string, domain: string): string {
   const isNamed = isAscii(domain) || !isAscii(local);
-  return `${local}@${isNamed ? domain : domainToASCII(domain) || domain}`;
+  return `${local}@${isNamed ? domain : (asciiName(domain) ?? domain)}`;
 }

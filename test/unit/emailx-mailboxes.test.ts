@@ -20,6 +20,9 @@ describe('a list', () => {
     [String.raw`"a \"b\" <c@d>" <a@x.example>`, ['a "b" <c@d> | a@x.example']],
     ['Jörg Müller <jörg@bücher.example>', ['Jörg Müller | jörg@bücher.example']],
     ['ann@bücher.example', ['ann@xn--bcher-kva.example']],
+    // What no name can be made of, or only one that nobody wrote, is left as it is, and refused with the envelope.
+    ['ann@bücher.example/shop, ann@bücher.example?shop', ['ann@bücher.example/shop', 'ann@bücher.example?shop']],
+    ['ann@bü\u00adcher.example, ann@１２７.0.0.1', ['ann@bü\u00adcher.example', 'ann@１２７.0.0.1']],
     ['Ann [Berlin] <a@x.example>', ['Ann [Berlin] | a@x.example']],
     ['a@x.example (Ann)', ['Ann | a@x.example']],
     ['(nobody) a@x.example', ['nobody | a@x.example']],
