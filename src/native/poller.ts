@@ -82,20 +82,20 @@ export function wakeOfInterruption(): 'interrupted' | 'ready' {
   return signalMask() === null ? 'ready' : 'interrupted';
 }
 
-/** Fills a struct timespec; null stands for no limit. */
+/** Longest timeout that poll(2) takes, in ms; whoever waits for longer waits again. */
+const LONGEST_POLL = 0x7fffffff;
+
+/** Fills a struct timespec, with {@link LONGEST_POLL} at most; null stands for no limit. */
 export function timespec(until: Deadline, into: Int32Array): Int32Array | null {
   if (!until.isFinite) return null;
-  const left = until.remaining();
+  const left = Math.min(until.remaining(), LONGEST_POLL);
   const seconds = Math.floor(left / 1000);
-  into[0] = seconds | 0;
-  into[1] = Math.floor(seconds / 0x1_0000_0000);
+  into[0] = seconds;
+  into[1] = 0;
   into[2] = Math.floor((left - seconds * 1000) * 1e6);
   into[3] = 0;
   return into;
 }
-
-/** Longest timeout that poll(2) takes. */
-const LONGEST_POLL = 0x7fffffff;
 
 /** Room for most waits from the beginning. */
 const LEAST_ENTRIES = 16;
