@@ -4,7 +4,7 @@
  */
 import { TlsError, UsageError } from '../core/errors.ts';
 import { GNUTLS_X509_FMT_PEM, type Gnutls, loadGnutls } from '../native/gnutls.ts';
-import type { Pointer } from '../native/libc.ts';
+import { loadLibc, type Pointer } from '../native/libc.ts';
 import { GNUTLS_E } from '../tls/gnutls-errors.ts';
 import { DEFAULT_PRIORITY, type TlsSettings } from '../tls/settings.ts';
 
@@ -48,6 +48,17 @@ export class GnutlsCredentials {
     }
     return this.#ticketKey;
   }
+
+  /** When the policy and all sessions under it are gone. Sessions have copies of the key. */
+  free(): void {
+    loadGnutls().gnutls_certificate_free_credentials(this.address);
+    if (!this.#hasTicketKey) return;
+    const libc = loadLibc();
+    const [data = 0n, size = 0n] = this.#ticketKey;
+    const zeros = new Uint8Array(Number(BigInt.asUintN(32, size)));
+    libc.memcpy(data, zeros, zeros.length);
+    libc.free(data);
+  }
 }
 
 function trust(gnutls: Gnutls, credentials: Pointer, settings: TlsSettings): void {
@@ -72,9 +83,7 @@ function check(gnutls: Gnutls, code: number, what: string): void {
 }
 
 const credentials = new WeakMap<TlsSettings, GnutlsCredentials>();
-const graveyard = new FinalizationRegistry<Pointer>((address) => {
-  loadGnutls().gnutls_certificate_free_credentials(address);
-});
+const graveyard = new FinalizationRegistry<GnutlsCredentials>((orphaned) => orphaned.free());
 
 /** The credentials of a policy, made on first use. The caller keeps `settings` for as long as it uses them. */
 export function credentialsOf(settings: TlsSettings): GnutlsCredentials {
@@ -82,7 +91,7 @@ export function credentialsOf(settings: TlsSettings): GnutlsCredentials {
   if (made === undefined) {
     made = new GnutlsCredentials(settings);
     credentials.set(settings, made);
-    graveyard.register(settings, made.address);
+    graveyard.register(settings, made);
   }
   return made;
 }

@@ -25,7 +25,7 @@ import type { KeptSession, SessionSource } from '../tls/session-cache.ts';
 import { requireOwnCertificate, type TlsSettings } from '../tls/settings.ts';
 import { VerifyError } from '../tls/verify-error.ts';
 import type { TlsRole, TlsStart } from './endpoint.ts';
-import { credentialsOf, parsedPriority } from './gnutls-credentials.ts';
+import { credentialsOf, type GnutlsCredentials, parsedPriority } from './gnutls-credentials.ts';
 import { isResumable, negotiated, peerChain, requestedName, resumptionData } from './gnutls-facts.ts';
 import { VerifyRequest, verifyReasons } from './gnutls-verify.ts';
 import type { NativeEndpoint } from './native.ts';
@@ -69,7 +69,7 @@ export class GnutlsSession {
       check(this.#gnutls.gnutls_priority_set(this.#address, parsed));
       check(this.#gnutls.gnutls_credentials_set(this.#address, GNUTLS_CRD_CERTIFICATE, credentials.address));
       if (role === 'client') this.#setUpClient();
-      else this.#setUpServer(credentials.ticketKey());
+      else this.#setUpServer(credentials);
       this.#offerProtocols();
       this.#gnutls.gnutls_transport_set_int2(this.#address, plain.fd, plain.fd);
     } catch (error) {
@@ -91,10 +91,10 @@ export class GnutlsSession {
     gnutls.gnutls_session_set_data(this.#address, data, data.length);
   }
 
-  #setUpServer(ticketKey: BigUint64Array): void {
+  #setUpServer(credentials: GnutlsCredentials): void {
     const { clientAuth, resume, verify } = this.#settings;
     requireOwnCertificate(this.#settings);
-    if (resume) check(this.#gnutls.gnutls_session_ticket_enable_server(this.#address, ticketKey));
+    if (resume) check(this.#gnutls.gnutls_session_ticket_enable_server(this.#address, credentials.ticketKey()));
     if (clientAuth === 'none') return;
     const request = clientAuth === 'require' ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST;
     this.#gnutls.gnutls_certificate_server_set_request(this.#address, request);
