@@ -6,6 +6,7 @@ import { CTE_QP, EMS_NOBODY, EMS_NOSOCKET } from '../../ashell.def.ts';
 import { type AssumptionTable, boolean, completeAssumptions, integer, oneOf } from '../core/assumption.ts';
 import { once } from '../core/once.ts';
 
+/** The job option `emailx.assume`. What each of them means is in {@link EMAILX_ASSUMPTIONS} and in the README. */
 export interface EmailxAssumptions {
   // The configuration and the call
   readonly unknownItem: 'ignored' | 'refused';

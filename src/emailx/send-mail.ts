@@ -26,7 +26,8 @@ const NONE: Adjustments = { delivery: {}, content: NO_DEFAULTS };
  * Sends one message over a connection of its own. Every file is opened and every address checked before the first byte
  * goes out. The event loop stays free.
  *
- * @throws MailError when the message could not be sent, or may not have been; UsageError for options that make no sense
+ * @throws MailError when the message could not be sent, or may not have been; UsageError for options that make no sense;
+ *   EngineError where the engine that was asked for is not available
  */
 export async function sendMail(options: MailOptions): Promise<SentMail> {
   return sendAdjusted(options, NONE);

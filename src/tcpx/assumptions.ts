@@ -4,6 +4,7 @@
  */
 import { type AssumptionTable, boolean, completeAssumptions, integer, oneOf } from '../core/assumption.ts';
 
+/** The job option `assume`. What each of them means is in {@link ASSUMPTIONS} and in the README. */
 export interface Assumptions {
   readonly acceptTimer: 'ignored' | 'waits';
   readonly fixedStringWrite: 'declared' | 'current';
