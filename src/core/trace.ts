@@ -6,6 +6,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { UsageError } from './errors.ts';
+import { reasonOf } from './reason.ts';
 
 /**
  * `socks`: a line per call, with counts and never contents. `xdebug`: also handshakes and hex dumps, in which secrets
@@ -42,6 +43,7 @@ export class Tracer {
   readonly topics: ReadonlySet<TraceTopic>;
   readonly #file: string | null;
   #fd: number | null = null;
+  #failed = false;
 
   constructor(options: TraceOptions) {
     this.topics = options.topics;
@@ -65,8 +67,20 @@ export class Tracer {
       process.stderr.write(`${text}\n`);
       return;
     }
-    this.#fd ??= openSync(this.#file, 'a', 0o600);
-    writeSync(this.#fd, `${text}\n`);
+    if (!this.#failed) this.#append(this.#file, `${text}\n`);
+  }
+
+  /** A trace that cannot be written makes no call fail: it ends, with a warning of the process. */
+  #append(file: string, text: string): void {
+    try {
+      this.#fd ??= openSync(file, 'a', 0o600);
+      writeSync(this.#fd, text);
+    } catch (error) {
+      this.#failed = true;
+      process.emitWarning(`the trace in '${file}' ends, as it cannot be written: ${reasonOf(error)}`, {
+        code: 'TCPX_TRACE',
+      });
+    }
   }
 
   close(): void {
