@@ -49,7 +49,7 @@ export class SecretFilter {
       const command = whole.replace(/\r?\n?$/, '');
       const result = this.#show(command, line.slice(0, line.length - ending.length));
       const complete = ending.endsWith('\n');
-      this.#unfinished = complete ? '' : whole;
+      this.#unfinished = complete ? '' : whole.slice(0, LONGEST_COMMAND);
       if (complete) {
         this.#learn(command);
         this.#answering = false;
@@ -136,3 +136,5 @@ function beginningAtEnd(text: string, secret: string): number {
 
 /** How much of an unfinished line of the server is kept, in bytes. */
 const LONGEST_HEAD = 256;
+/** The same of the client, whose secrets are at the end: data may have no lines at all. */
+const LONGEST_COMMAND = 65_536;
