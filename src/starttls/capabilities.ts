@@ -12,14 +12,16 @@ export interface Capabilities {
 const OLD_AUTH = 'AUTH=';
 
 export function capabilitiesOf(entries: readonly string[]): Capabilities {
-  const byKeyword = new Map<string, readonly string[]>();
+  const byKeyword = new Map<string, string[]>();
   for (const entry of entries) {
     const [first = '', ...others] = entry.trim().split(/[ \t]+/);
     const word = first.toUpperCase();
-    const [name, parameters] = word.startsWith(OLD_AUTH)
+    const [name, parameters]: [string, string[]] = word.startsWith(OLD_AUTH)
       ? ['AUTH', [first.slice(OLD_AUTH.length), ...others]]
       : [word, others];
-    byKeyword.set(name, [...(byKeyword.get(name) ?? []), ...parameters]);
+    const known = byKeyword.get(name);
+    if (known === undefined) byKeyword.set(name, parameters);
+    else known.push(...parameters);
   }
   return {
     entries,

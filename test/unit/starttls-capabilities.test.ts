@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest';
+import { capabilitiesOf } from '../../src/starttls/capabilities.ts';
+
+describe('capabilities', () => {
+  it('gather what several entries say of one keyword, in any case', () => {
+    const known = capabilitiesOf(['AUTH PLAIN', 'auth=LOGIN  X', 'SIZE', ' size 10 ']);
+    expect(known.parameters('auth')).toEqual(['PLAIN', 'LOGIN', 'X']);
+    expect(known.parameters('SIZE')).toEqual(['10']);
+    expect([known.has('Auth'), known.has('AUT'), known.parameters('CHUNKING')]).toEqual([true, false, null]);
+  });
+
+  it('take time in proportion to what a server lists, as much as a reply may hold', () => {
+    const began = performance.now();
+    const known = capabilitiesOf(Array.from({ length: 1_000 }, () => `AUTH${' a'.repeat(1_000)}`));
+    expect(known.parameters('AUTH')).toHaveLength(1_000_000);
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+});
