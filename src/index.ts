@@ -24,6 +24,7 @@ export * from './tcpx/index.ts';
 
 registerProgram(EMAILX);
 
+/** What a job is made of; all of it has defaults, some of them from the environment. */
 export interface JobOptions extends Omit<TcpxJobOptions, 'programs' | 'symbols'> {
   /** What XCALL EMAILX goes by. */
   readonly emailx?: EmailxOptions;
@@ -31,7 +32,11 @@ export interface JobOptions extends Omit<TcpxJobOptions, 'programs' | 'symbols'>
   readonly symbols?: string | SymbolSet;
 }
 
-/** Makes a job. See {@link JobOptions}. */
+/**
+ * Makes a job.
+ *
+ * @throws UsageError that names the option; EngineError when the engine that was asked for is not available
+ */
 export function createJob({ emailx, symbols, ...options }: JobOptions = {}): Job {
   return createTcpxJob({
     ...options,

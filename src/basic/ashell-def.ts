@@ -76,6 +76,7 @@ export function resolveSymbol(name: string): number | undefined {
   return symbols.get(foldName(name));
 }
 
+/** How the text of an ashell.def is read. */
 export interface AshellDefOptions {
   /** The name of the text in messages; `ashell.def` if it is not given. */
   readonly file?: string;

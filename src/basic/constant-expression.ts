@@ -7,6 +7,7 @@
  */
 import { MAX_LOGICAL_LINE } from './source-lines.ts';
 
+/** The value of a symbol. */
 export type ConstantValue = number | string;
 
 type Binary = '^' | '*' | '/' | 'MOD' | '+' | '-' | '=' | '<>' | '<' | '<=' | '>' | '>=' | 'AND' | 'OR' | 'XOR';

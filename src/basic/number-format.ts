@@ -11,6 +11,7 @@
  */
 import { UsageError } from '../core/errors.ts';
 
+/** The types that hold numbers. */
 export type NumberType = 'F' | 'B' | 'I';
 
 /** One numeric type and size. `offset` is where the number's bytes start. */

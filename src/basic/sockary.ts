@@ -17,6 +17,7 @@ export const MAX_SOCKARY_LENGTH = 1025;
 const LARGEST_SOCKET = 0xffffff;
 const READY = 255;
 
+/** One element of a socket array. */
 export interface SockaryEntry {
   /** The subscript, from 1. */
   readonly index: number;

@@ -12,6 +12,7 @@ import { asBuffer, encodeLatin1, indexOfNul, requireLatin1 } from '../core/bytes
 import { UsageError } from '../core/errors.ts';
 import { formatNumber, leadingNumber, type NumberFormat, type NumberType, numberFormat } from './number-format.ts';
 
+/** A-Shell's types: float, unsigned binary, signed integer, string, raw bytes. */
 export type TypeLetter = 'F' | 'B' | 'I' | 'S' | 'X';
 
 /** A-Shell's type codes; an array adds 16 (ashell-basic §8.2). */
@@ -80,6 +81,7 @@ export abstract class BaseVariable implements Variable {
   abstract writeReceived(bytes: Uint8Array): void;
 }
 
+/** Whether something is a by-reference variable, of whichever type. */
 export function isVariable(x: unknown): x is Variable {
   return x instanceof BaseVariable;
 }

@@ -56,6 +56,7 @@ export const ERRNO = {
   ECANCELED: { linux: 125, windows: 10103, text: 'Operation canceled' },
 } as const satisfies Record<string, Errno>;
 
+/** The names of the system errors that are known here. */
 export type ErrnoName = keyof typeof ERRNO;
 
 const namesByNumber = once(

@@ -6,6 +6,7 @@
  */
 import { ERRNO, type ErrnoName } from './errno.ts';
 
+/** Which kind of error it is: the `code` of a {@link TcpxError}. */
 export type TcpxErrorCode =
   | 'TCPX_USAGE'
   | 'TCPX_PROTOCOL'
@@ -18,6 +19,7 @@ export type TcpxErrorCode =
   | 'TCPX_MAIL'
   | 'TCPX_NEGOTIATION';
 
+/** What all errors of this package are. The name is that of the class, the `code` is stable. */
 export abstract class TcpxError extends Error {
   abstract readonly code: TcpxErrorCode;
   override get name(): string {

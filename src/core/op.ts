@@ -57,6 +57,7 @@ export type Effect = Wait | Offload;
 /** Why a driver resumed an operation. */
 export type Wake = 'ready' | 'timeout' | 'interrupted' | 'cancelled';
 
+/** An operation: tries, and yields what it has to wait for. Called with `yield*`, or run by a driver (run.ts). */
 export type Op<T> = Generator<Effect, T, Wake>;
 
 /** What a wait ends with inside an operation; everything else is thrown. */

@@ -9,6 +9,7 @@ import type { MessageParts } from './message.ts';
 import { objectOption, textOption } from './option-checks.ts';
 import { isAscii } from './text.ts';
 
+/** A message by its parts. Text is Unicode; CR, LF and NUL are refused in all of it but `text` and `html`. */
 export interface Letter {
   /** `ann@example.com` or `Ann <ann@example.com>`. Needed, but for a complete message with an envelope. */
   readonly from?: string;

@@ -18,6 +18,7 @@ import { readable } from './text.ts';
 import { newProgress, type Progress, type RefusedRecipient, transactOp } from './transaction.ts';
 import { portSpeech } from './wrong-mode.ts';
 
+/** What came of a message that the server has taken responsibility for. */
 export interface SentMail {
   readonly accepted: readonly string[];
   /** Recipients that the server refused while it took the message for the others, with the option `partial`. */

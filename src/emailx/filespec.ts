@@ -14,6 +14,7 @@ import { EmailxError } from './error.ts';
 import type { Refusal } from './statuses.ts';
 import { quoted, readable } from './text.ts';
 
+/** The job option `emailx.files`: where the devices and accounts of AMOS filespecs are. */
 export interface HostFilesOptions {
   /**
    * As the DEVICE lines of MIAME.INI: `DSK0` and the directory above its PPN directories, `DSK1:[31,3]` and the one

@@ -5,6 +5,7 @@ import type { Refusal } from './statuses.ts';
 import type { Delivery, RefusedRecipient } from './transaction.ts';
 import type { PortSpeech } from './wrong-mode.ts';
 
+/** A reply of an SMTP server. */
 export interface ServerReply {
   readonly code: number;
   /** The lines of the reply, joined by blanks. */
@@ -23,6 +24,7 @@ export interface MailFailure {
   readonly portSpeaks: PortSpeech | null;
 }
 
+/** The message was not sent, or nobody knows whether it was: see `delivery`. */
 export class MailError extends TcpxError implements MailFailure {
   readonly code = 'TCPX_MAIL';
   /** As XCALL EMAILX has it: 71 to 81, a code of the server, or negative for the network and TLS. */

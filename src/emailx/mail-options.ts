@@ -24,6 +24,7 @@ const TLS_USES = ['require', 'prefer', 'implicit', 'never'] as const;
  */
 export type TlsUse = (typeof TLS_USES)[number];
 
+/** Who logs in. CR, LF and NUL are refused. */
 export interface MailCredentials {
   readonly username: string;
   /** A password, or an OAuth 2 access token for XOAUTH2. */
@@ -45,6 +46,7 @@ export type MailStream = AsyncIterable<Uint8Array | string>;
 /** A message with its header: text and line ends of any kind, or where it is. */
 export type CompleteMessage = string | Uint8Array | { readonly file: string | URL } | MailStream;
 
+/** What `sendMail` takes. */
 export interface MailOptions extends Letter {
   /** `mx.example.com`, `mx.example.com:587`, `[::1]:25`. The default port is 465 with `implicit`, else 587. */
   readonly server: string;

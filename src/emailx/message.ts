@@ -59,6 +59,7 @@ export interface MessageParts {
   readonly locate: Locate;
 }
 
+/** A message as octets, with its files open. */
 export interface Message {
   /** Octets that `chunks` gives, before dot-stuffing: what SIZE announces and BDAT counts. The last two are CRLF. */
   readonly size: number;

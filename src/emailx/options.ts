@@ -3,6 +3,7 @@ import { UsageError } from '../core/errors.ts';
 import { type EmailxAssumptions, parseEmailxAssumptions } from './assumptions.ts';
 import { HostFiles, type HostFilesOptions } from './filespec.ts';
 
+/** The job option `emailx`: what XCALL EMAILX goes by. */
 export interface EmailxOptions {
   /** What nobody knows of the original, where a site knows better, and what goes beyond it. */
   readonly assume?: Partial<EmailxAssumptions>;

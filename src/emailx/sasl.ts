@@ -160,6 +160,7 @@ export const MECHANISMS = {
   'SCRAM-SHA-256': { showsSecret: false, begin: (credentials) => scramSha256(credentials) },
 } as const satisfies Readonly<Record<string, Mechanism>>;
 
+/** The SASL mechanisms that are spoken. */
 export type MechanismName = keyof typeof MECHANISMS;
 
 /** The original's choice first; what it does not know is taken only where neither of the two is offered. */

@@ -76,6 +76,7 @@ async function usingContent<T>(
   }
 }
 
+/** What `composeMail` gives. */
 export interface ComposedMail {
   /** In the form for a server that takes any octets. To be closed. */
   readonly message: Message;

@@ -121,4 +121,5 @@ export const REFUSALS = {
   encodingFailed: { status: EMS_B64ERR, when: 'an attachment changed or became unreadable while it was being sent' },
 } as const satisfies Readonly<Record<string, RefusalRow>>;
 
+/** A reason to refuse a mail here: a row of {@link REFUSALS}. */
 export type Refusal = keyof typeof REFUSALS;

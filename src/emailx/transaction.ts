@@ -55,6 +55,7 @@ export function newProgress(): Progress {
   return { delivery: 'impossible', sessionUsable: true, quitSent: false, refused: [] };
 }
 
+/** A recipient that the server refused, with the server's words. */
 export interface RefusedRecipient {
   readonly recipient: string;
   readonly code: number;

@@ -23,6 +23,7 @@ export type Probe = 'readable' | 'idle' | 'ended';
 
 export type Direction = 'receive' | 'send' | 'both';
 
+/** One end of a connection: an IP address, blank where it is not known, and a port. */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -118,6 +119,7 @@ export interface Observer {
   changed(): Iterable<object>;
 }
 
+/** The engines: GnuTLS through koffi, and node:net with node:tls. */
 export type EngineName = 'gnutls' | 'node';
 
 export interface Engine {

@@ -2,6 +2,7 @@
 import type { Attack, Dialect } from './dialect.ts';
 import type { Mode } from './target.ts';
 
+/** One deception, from both sides. */
 export interface AttackRow {
   /** What the server does. */
   readonly server: string;

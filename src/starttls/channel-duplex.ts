@@ -25,6 +25,7 @@ export interface ChannelDuplexOptions {
   readonly allowHalfOpen: boolean;
 }
 
+/** The connection as a stream of bytes. `end` ends sending alone; `destroy` closes. */
 export class ChannelDuplex extends Duplex {
   /** The facts of the TLS session; null in clear. */
   readonly tls: TlsInfo | null;

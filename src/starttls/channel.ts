@@ -8,6 +8,7 @@ import { TcpxError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
 import type { RefusedPeer, TlsInfo } from '../tls/info.ts';
 
+/** Which end of a connection. */
 export type Role = 'client' | 'server';
 
 export interface Channel {

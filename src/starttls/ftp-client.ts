@@ -36,6 +36,7 @@ export type FtpOptions = (
 ) &
   CallsOptions;
 
+/** A connection to an FTP server, encrypted. One call at a time. */
 export interface FtpClient {
   /** How the connection came about. */
   readonly result: Negotiation;
@@ -64,6 +65,7 @@ export interface FtpClientSync {
   close(): void;
 }
 
+/** What {@link ftp} is. */
 export interface Ftp {
   /** Connects and upgrades. @throws NegotiationError, UsageError, EngineError as `starttls` */
   (options: FtpOptions): Promise<FtpClient>;

@@ -52,6 +52,7 @@ export interface Timings {
   readonly renew: number | null;
 }
 
+/** What came of an attempt: how far it went, and what was seen on the way. */
 export interface Negotiation {
   readonly dialect: string;
   readonly outcome: Outcome;

@@ -39,6 +39,7 @@ export interface UrlOptions extends ConnectionOptions {
   readonly url: string;
 }
 
+/** A place by its parts. */
 export interface HostOptions extends ConnectionOptions {
   /** Connected to, sent by SNI, and verified. */
   readonly host: string;
@@ -66,6 +67,7 @@ export interface StreamOptions extends DialogueOptions {
   readonly tls?: TlsOptions;
 }
 
+/** What `starttls.sync` takes. */
 export type SyncOptions = UrlOptions | HostOptions | SocketOptions;
 
 export interface AsyncOptions {
@@ -75,6 +77,7 @@ export interface AsyncOptions {
   readonly allowHalfOpen?: boolean;
 }
 
+/** What `starttls` takes: where to begin, and how. */
 export type StarttlsOptions = (SyncOptions | StreamOptions) & AsyncOptions;
 
 const DEFAULT_DEADLINE = 30_000;

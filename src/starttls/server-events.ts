@@ -4,6 +4,7 @@ import type { TlsInfo } from '../tls/info.ts';
 import type { Outcome } from './negotiation.ts';
 import type { Exchange } from './wire.ts';
 
+/** A connection that has come to TLS. */
 export interface ConnectionFacts {
   /** Counted from 1. */
   readonly connection: number;
@@ -35,6 +36,7 @@ export type ServiceOutcome =
   | 'cancelled'
   | 'failed';
 
+/** What came of a connection. */
 export interface ConnectionEnd {
   readonly outcome: ServiceOutcome;
   /** What went wrong; empty when nothing did. */

@@ -11,6 +11,7 @@ import type { ConnectionFacts, ServerEvent } from './server-events.ts';
 import { type Mode, schemeNamed, withMode } from './target.ts';
 import { requireOneLine } from './wire.ts';
 
+/** What `serveStarttls` takes. */
 export interface ServerOptions {
   /** A scheme: `smtp`, `imap`, `postgres`; those of direct TLS too, `imaps`. */
   readonly protocol: string;
@@ -47,6 +48,7 @@ export interface ServerOptions {
   readonly session?: ServerSession;
 }
 
+/** What a program does with a client that has come to TLS. */
 export type ServerSession = (stream: ChannelDuplex, facts: ConnectionFacts) => Promise<void>;
 
 export interface ServerSettings {

@@ -17,6 +17,7 @@ import { type ServerOptions, type ServerSettings, serverSettings } from './serve
 import type { XcallChannel } from './xcall-channel.ts';
 import { XcallListener } from './xcall-listener.ts';
 
+/** A server of one protocol, with the address and the port that it listens on. */
 export interface StarttlsServer {
   readonly host: string;
   readonly port: number;

@@ -31,12 +31,14 @@ export class NegotiationError extends TcpxError {
   }
 }
 
+/** What `starttls` gives: the connection, encrypted unless the policy allows clear text, and how it came about. */
 export interface Upgraded {
   /** What the peer sent behind the dialogue comes first. `destroy` closes the connection, and the stream it came from. */
   readonly stream: ChannelDuplex;
   readonly result: Negotiation;
 }
 
+/** The same of `starttls.sync`, as a socket of a job. */
 export interface UpgradedSync {
   /** A blocking TCPX socket of `job`, or the socket that was given. */
   readonly socket: number;
@@ -47,6 +49,7 @@ export interface UpgradedSync {
   readonly unread: Uint8Array;
 }
 
+/** What {@link starttls} is. */
 export interface Starttls {
   /**
    * Connects if need be, speaks the protocol up to TLS, and gives the encrypted connection as a Node stream.

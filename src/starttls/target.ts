@@ -17,6 +17,7 @@ import { DIRECT_SERVICES, TLS } from './direct.ts';
 /** `upgrade`: in clear first. `direct`: TLS from the first byte. */
 export type Mode = 'upgrade' | 'direct';
 
+/** A scheme of URLs, and what it stands for. */
 export interface Scheme {
   readonly scheme: string;
   readonly dialect: Dialect;

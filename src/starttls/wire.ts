@@ -18,6 +18,7 @@ import { type InjectionPolicy, publishInjection } from './injections.ts';
  */
 export type DialogueFault = 'timeout' | 'closed' | 'malformed' | 'injected' | 'refused' | 'wrongMode';
 
+/** A dialogue has come to an end that it should not have come to; `fault` says which. */
 export class DialogueError extends ProtocolError {
   readonly fault: DialogueFault;
   /** With `injected`: what was waiting; null when it came once the handshake had begun, where nobody can count it. */

@@ -16,6 +16,7 @@ export interface Assumptions {
   readonly answerInFlags: boolean;
 }
 
+/** The values of `assume`: what each is, what it may be, and where the reference speaks of it. */
 export const ASSUMPTIONS: AssumptionTable<Assumptions> = {
   acceptTimer: {
     value: 'ignored',

@@ -8,6 +8,7 @@ import type { CallResult } from './call.ts';
 import type { SocketFacts } from './facts.ts';
 import type { Argument, ListArgument } from './frame.ts';
 
+/** Whether a call blocks its thread or is awaited. */
 export type CallMode = 'sync' | 'async';
 
 /** Makes XCALLs on a job for an operation. Blocking or not is the business of whoever runs the operation. */

@@ -6,6 +6,7 @@ import { EngineError } from '../core/errors.ts';
 import type { Waiter } from '../core/run.ts';
 import type { Engine, EngineName } from '../net/endpoint.ts';
 
+/** What may be asked for: `auto` is gnutls where it is available, else node. */
 export type EngineRequest = 'auto' | EngineName;
 
 /** An engine with what surrounds it. */
@@ -17,6 +18,7 @@ export interface EngineKit {
   readonly waiter: (() => Waiter) | null;
 }
 
+/** Whether an engine can be used here. */
 export interface EngineReport {
   readonly name: EngineName;
   readonly available: boolean;

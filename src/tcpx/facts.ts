@@ -4,6 +4,7 @@ import { startsClientHello } from '../net/stray-bytes.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import type { StreamSocket, TcpxSocket, UpgradeState } from './sockets.ts';
 
+/** What is known of a socket beside its number. */
 export interface SocketFacts {
   readonly number: number;
   readonly engine: EngineName;

@@ -41,6 +41,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Calls routines of A-Shell, such as TCPX, by name: blocking, or awaited by `xcall.async`. */
 export interface Xcall {
   /**
    * Calls a routine and blocks until it has finished, like the original. Results are written to the variables.
@@ -52,6 +53,7 @@ export interface Xcall {
   async(routine: string, ...args: (Argument | ListArgument | CallOptions)[]): Promise<number>;
 }
 
+/** The owner of sockets and options, made by {@link createJob}. Its sockets end with CLOSE, or with it. */
 export class Job {
   readonly xcall: Xcall;
   /** Why this engine was taken. */
@@ -409,7 +411,11 @@ function isOptions(argument: Argument | ListArgument | CallOptions): argument is
   return typeof argument === 'object' && !isVariable(argument) && !Array.isArray(argument);
 }
 
-/** Makes a job. See {@link JobOptions}. */
+/**
+ * Makes a job.
+ *
+ * @throws UsageError that names the option; EngineError when the engine that was asked for is not available
+ */
 export function createJob(options: JobOptions = {}): Job {
   return new Job(options);
 }

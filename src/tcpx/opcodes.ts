@@ -30,6 +30,7 @@ export type SockportUse = 'port to socket' | 'socket' | 'socket to -1' | 'unused
 /** What the flags argument is. */
 export type FlagsUse = 'bits' | 'count' | 'direction' | 'unused';
 
+/** A row of the opcode table. */
 export interface Opcode {
   readonly code: number;
   /** The name without TCPOP_, as `tcpx exec` and the traces have it. */
@@ -51,6 +52,7 @@ export interface Opcode {
   readonly handler: Handler | null;
 }
 
+/** Every opcode of TCPX, in the order of their numbers. */
 export const OPCODES: readonly Opcode[] = [
   {
     code: TCPOP_ACCEPT,

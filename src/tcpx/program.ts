@@ -15,11 +15,13 @@ export interface Output {
   readonly value: number | string;
 }
 
+/** What a program gives back: STATUS with what happened, and its other results. */
 export interface ProgramResult extends CallResult {
   /** Written together at the end, STATUS after them. */
   readonly outputs: readonly Output[];
 }
 
+/** A routine that makes XCALLs of its own; `registerProgram` makes it known. */
 export interface Program<Policy extends object = object> {
   readonly name: string;
   /** The index of the status parameter. A call with fewer arguments has no such variable; STATUS is its result only. */

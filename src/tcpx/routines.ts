@@ -203,6 +203,7 @@ const TCPSRV: Routine = {
   },
 };
 
+/** The routines that are opcodes of TCPX. */
 export const ROUTINES: readonly Routine[] = [TCPX, TCPCLI, TCPSRV];
 
 const byName = new Map(ROUTINES.map((routine) => [routine.name, routine]));

@@ -7,6 +7,7 @@ import { VerifyError } from '../tls/verify-error.ts';
 import type { Assumptions } from './assumptions.ts';
 import type { Outcome, StatusOrigin } from './call.ts';
 
+/** Whose numbers system errors have: EWOULDBLOCK is -11 or -10035. */
 export type StatusFamily = 'linux' | 'windows';
 
 export function errnoStatus(name: ErrnoName): number {

@@ -4,6 +4,7 @@ import { isIP } from '../core/ip.ts';
 import { nodeCrypto } from '../core/on-demand.ts';
 import { oneLine } from './info.ts';
 
+/** A certificate of a chain, for people. */
 export interface CertificateFacts {
   readonly subject: string;
   readonly issuer: string;

@@ -2,6 +2,7 @@
 import { nodeCrypto } from '../core/on-demand.ts';
 import type { VerifyReason } from './verify.ts';
 
+/** What was negotiated, and with whom. */
 export interface TlsInfo {
   readonly engine: 'gnutls' | 'node';
   readonly role: 'client' | 'server';
@@ -24,6 +25,7 @@ export interface TlsInfo {
   readonly peer: PeerCertificate | null;
 }
 
+/** What a server has stapled about its certificate. */
 export interface StapledResponse {
   /** OCSPResponse of RFC 6960, DER. */
   readonly response: Uint8Array;
@@ -31,6 +33,7 @@ export interface StapledResponse {
   readonly checked: boolean;
 }
 
+/** Whether the peer's certificate is accepted. */
 export interface VerifyResult {
   /** `unchecked`: no certificate was asked of the peer, or the policy is `none` and it would not have passed. */
   readonly result: 'verified' | 'failed' | 'unchecked';
@@ -38,6 +41,7 @@ export interface VerifyResult {
   readonly reasons: readonly VerifyReason[];
 }
 
+/** The peer's own certificate, in the words of node:crypto. */
 export interface PeerCertificate {
   readonly subject: string;
   readonly issuer: string;

@@ -13,6 +13,7 @@ import {
 import { asBuffer } from '../core/bytes.ts';
 import type { StapledResponse } from './info.ts';
 
+/** What a stapled response says. */
 export interface StapledStatus {
   /** `unavailable`: the responder had no answer. `unreadable`: this is no OCSP response. */
   readonly status: 'good' | 'revoked' | 'unknown' | 'unavailable' | 'unreadable';

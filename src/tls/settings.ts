@@ -7,7 +7,9 @@ import { certifiedName, hostOf } from '../core/host-name.ts';
 import { GNUTLS_E } from './gnutls-errors.ts';
 import { SessionCache } from './session-cache.ts';
 
+/** See {@link TlsOptions.verify}. */
 export type VerifyPolicy = 'full' | 'none';
+/** See {@link TlsOptions.clientAuth}. */
 export type ClientAuth = 'none' | 'request' | 'require';
 
 /** What a caller may set; every field has a default. Certificates and keys are PEM text, PEM bytes or a file's path. */
