@@ -47,6 +47,9 @@ export function tokensOf(line: string): Token[] | null {
   return tokens;
 }
 
+/** More than any message has: with one for each literal, lines between empty literals would make as many as fit into memory. */
+const MOST_TOKENS = 5_000;
+
 export interface TokenLimits {
   /** The most bytes of literals in one message. */
   readonly literals: number;
@@ -58,7 +61,7 @@ export interface TokenLimits {
  * The tokens of a message that begins with a line already read, and goes on behind its literals.
  *
  * @param inviteOp says to send a literal that waits to be asked for; false leaves it unread, and the message ends before it
- * @throws DialogueError malformed for what are no tokens, and for literals beyond the limit; timeout and closed
+ * @throws DialogueError malformed for what are no tokens, and for more of them, or of literals, than the limit; timeout, closed
  */
 export function* tokensOp(
   wire: Wire,
@@ -72,6 +75,8 @@ export function* tokensOp(
     const found = tokensOf(line);
     if (found === null) throw new DialogueError('malformed', 'a quoted string without an end');
     tokens.push(...found);
+    if (tokens.length > MOST_TOKENS)
+      throw new DialogueError('malformed', `a message of more than ${MOST_TOKENS} tokens`);
     const literal = literalOf(line);
     if (literal === null) return tokens;
     if (literal.size > left) {

@@ -48,6 +48,7 @@ clientRules(MANAGESIEVE, {
     ['an empty line', 'S: ⏎\n', 'malformed'],
     ['a literal beyond all reason', 'S: "IMPLEMENTATION" {70000}⏎\n', 'malformed'],
     ['a list of empty literals', `S: "X"${' {0}⏎'.repeat(66_000)}\n`, 'malformed'],
+    ['brackets without end', `S: "X"${`${'('.repeat(1_000)} {0}⏎`.repeat(6)}\n`, 'malformed'],
     ['a list without end', 'S: "X"⏎\n'.repeat(1_001), 'malformed'],
     ['no list inside TLS', `${TRIGGERED}S: OK⏎\n<TLS>\n`, 'timeout'],
   ],
