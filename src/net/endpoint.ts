@@ -56,8 +56,8 @@ export interface Endpoint extends Source {
   /** Gives it up at once; what was taken for sending still goes out as far as the system sends it. */
   release(): void;
   /**
-   * Gives up what was taken for sending and has not left this process: a close then waits for nobody and loses it. Without
-   * such bytes nothing happens.
+   * Gives up what was taken for sending and has not left this process: a close then does not wait for a peer that takes
+   * nothing, and loses it. Without such bytes nothing happens.
    */
   discard(): void;
   /** Releases the descriptor at once. Harmless when already closed. */

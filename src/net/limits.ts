@@ -6,6 +6,9 @@ export const READ_AHEAD_LIMIT = 1024 * 1024;
 /** How long CLOSE waits for bytes that were accepted but not yet taken by the kernel, in ms. */
 export const CLOSE_LINGER = 2_000;
 
+/** How long CLOSE of the Node engine waits for bytes that were given up: Node passes on what the kernel takes a little later. */
+export const DISCARD_LINGER = 50;
+
 /** How long the Node engine goes on sending them afterwards, as the kernel does for a closed socket, in ms. A process waits. */
 export const BACKGROUND_LINGER = 60_000;
 

@@ -16,7 +16,14 @@ import {
   WANT_READ,
   WANT_WRITE,
 } from './endpoint.ts';
-import { BACKGROUND_LINGER, CLOSE_LINGER, READ_AHEAD_LIMIT, WRITE_BEHIND_LIMIT, WRITE_WHOLE_LIMIT } from './limits.ts';
+import {
+  BACKGROUND_LINGER,
+  CLOSE_LINGER,
+  DISCARD_LINGER,
+  READ_AHEAD_LIMIT,
+  WRITE_BEHIND_LIMIT,
+  WRITE_WHOLE_LIMIT,
+} from './limits.ts';
 import { Wakes } from './wakes.ts';
 
 /** Closed by their programs, and still sending. */
@@ -143,9 +150,10 @@ export abstract class NodeStream implements Endpoint {
   *closeOp(): Op<void> {
     let inBackground = false;
     try {
-      if (this.broken !== null || this.#discarded) return;
+      if (this.broken !== null) return;
       if (!this.stream.writableEnded) this.stream.end();
-      inBackground = (yield* this.#flushedOp(Deadline.after(CLOSE_LINGER))) === 'timeout';
+      const linger = Deadline.after(this.#discarded ? DISCARD_LINGER : CLOSE_LINGER);
+      inBackground = (yield* this.#flushedOp(linger)) === 'timeout' && !this.#discarded;
     } finally {
       if (inBackground) this.#lingerInBackground();
       else this.destroy();
