@@ -10,6 +10,7 @@ import { isVariable, type Variable } from '../basic/index.ts';
 import type { CancelSignal } from '../core/cancellation.ts';
 import { monotonic } from '../core/deadline.ts';
 import { UsageError } from '../core/errors.ts';
+import { inFairTurn } from '../core/fair-turns.ts';
 import { runAsync, runSync, sleeper, type Waiter } from '../core/run.ts';
 import { Tracer } from '../core/trace.ts';
 import type { Engine, EngineName } from '../net/endpoint.ts';
@@ -197,7 +198,7 @@ export class Job {
         this.#finishDetached,
         wanted,
       );
-      return Promise.resolve(this.#runAsync(opcode, frame.call, receiver, signal));
+      return inFairTurn(this.#runAsync(opcode, frame.call, receiver, signal));
     } catch (error) {
       return Promise.reject(error);
     }

@@ -193,6 +193,19 @@ behaviour({ ids: ['CALL-SYNC', 'ASYNC-CALL'], title: 'a synchronous call stops t
   expect(bench.status.value).toBe(bench.mode === 'sync' ? -11 : -125);
 });
 
+behaviour({ ids: ['ASYNC-CALL'], title: 'calls that end at once leave the event loop its turns' }, async (bench) => {
+  // Bytes that keep coming, and commands that do: what is awaited never has to wait.
+  let turned = false;
+  setImmediate(() => {
+    turned = true;
+  });
+  const late = performance.now() + 2_000;
+  while (!turned && performance.now() < late) {
+    expect(await bench.job.xcall.async('TCPX', TCPOP_CLOSE, bench.status, '', F(-1))).toBe(-1);
+  }
+  expect(turned).toBe(true);
+});
+
 behaviour({ ids: ['CALL-WRITTEN-ONCE'], title: 'nothing but status changes in a call that fails' }, async (bench) => {
   const peer = await startPeer({ steps: [{ neverRead: true }] });
   const sock = await dial(bench, peer, 0);
