@@ -86,13 +86,23 @@ export class ChannelDuplex extends Duplex {
   #finish(op: Op<unknown>, done: (error?: Error | null) => void): void {
     this.#run(op).then(
       () => done(),
-      (error) => done(this.destroyed ? null : error),
+      (error) => this.#whenToldWhy(error, () => done(this.destroyed ? null : error)),
     );
   }
 
   #failed(error: Error): void {
-    if (error instanceof CancelledError && this.destroyed) return;
-    this.destroy(error);
+    this.#whenToldWhy(error, () => {
+      if (!this.destroyed) this.destroy(error);
+    });
+  }
+
+  /**
+   * A call that fails closes the socket, which cancels the one in the other direction: of the two errors the first to come
+   * may be that of the second, and only the other one says what happened.
+   */
+  #whenToldWhy(error: Error, then: () => void): void {
+    if (error instanceof CancelledError && !this.destroyed) setImmediate(then);
+    else then();
   }
 }
 
