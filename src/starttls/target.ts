@@ -8,6 +8,7 @@
 import { hostname } from 'node:os';
 import { domainToASCII } from 'node:url';
 import { UsageError } from '../core/errors.ts';
+import { harmless } from '../core/harmless.ts';
 import { vanishes } from '../core/host-name.ts';
 import { isIP } from '../core/ip.ts';
 import type { Dialect, Parties } from './dialect.ts';
@@ -98,11 +99,13 @@ export function targetOf(text: string, { proto, mode, self = hostname() }: Targe
   const { scheme: named = proto, user = '', host = '', port, rest = '' } = TARGET.exec(text.trim())?.groups ?? {};
   if (host === '') throw new UsageError(`not a target: '${withoutUser(text)}'; write protocol://host:port`);
   if (named === undefined) {
-    throw new UsageError(`'${withoutUser(text)}' does not say which protocol; write for example smtp://${host}`);
+    throw new UsageError(
+      `'${withoutUser(text)}' does not say which protocol; write for example smtp://${harmless(host)}`,
+    );
   }
   const written = schemeNamed(named);
   const scheme = withMode(written, modeOf(rest, written) ?? mode);
-  const domain = scheme.dialect.addressesDomain === true && user !== '' ? hostOf(user) : null;
+  const domain = scheme.dialect.addressesDomain === true && user !== '' ? domainOf(user) : null;
   return targetIn(scheme, host, port === undefined ? undefined : Number(port), domain, self);
 }
 
@@ -166,8 +169,20 @@ function hostOf(text: string): string {
   const bracketed = /^\[(.*)\]$/s.exec(text)?.[1];
   if (bracketed === undefined ? isIP(text) !== 0 : isIP(bracketed) === 6) return bracketed ?? text;
   const ascii = [...text].every(isNameable) ? domainToASCII(text) : '';
-  if (ascii === '') throw new UsageError(`'${text}' is neither a host name nor an address`);
+  if (ascii === '') throw new UsageError(`'${harmless(text)}' is neither a host name nor an address`);
   return ascii;
+}
+
+/** The domain of a service at another host. What is none may be a user with a password: a message does not repeat it. */
+function domainOf(user: string): string {
+  try {
+    return hostOf(user);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(
+      'what stands before the @ is the domain of the service, and neither a host name nor an address',
+    );
+  }
 }
 
 /** Characters that are more than a name to a URL, and those that vanish from it, would lead to a host that nobody wrote. */
@@ -184,7 +199,7 @@ function portOf(number: number | undefined, { scheme, port }: Scheme): number {
   throw new UsageError(`a port is 1 to 65535, not ${number}`);
 }
 
-/** The text of a target for a message: a URL may hold a password. */
+/** The text of a target for a message: a URL may hold a password, and a password an @ or a slash. */
 function withoutUser(text: string): string {
-  return text.replace(/^((?:[a-z][a-z0-9+.-]*:\/\/)?).*@/is, '$1');
+  return harmless(text.replace(/^(\s*[a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1...@'));
 }
