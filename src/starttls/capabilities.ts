@@ -1,4 +1,5 @@
 /** Lists of capabilities, whose entries begin with a keyword that is matched whole and in any case. */
+import { quoted } from './quoted.ts';
 
 export interface Capabilities {
   /** As the server listed them. */
@@ -45,5 +46,5 @@ export function mutilated(entries: readonly string[], keyword: string): string |
       (name.length === keyword.length && OVERWRITTEN_BRIEFLY.test(name)) ||
       name.toUpperCase().includes(keyword),
   );
-  return found === undefined ? null : `${JSON.stringify(found)} stands where ${keyword} could have been`;
+  return found === undefined ? null : `${quoted(found)} stands where ${keyword} could have been`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { capabilitiesOf } from '../../src/starttls/capabilities.ts';
+import { capabilitiesOf, mutilated } from '../../src/starttls/capabilities.ts';
 import { cpuTime } from '../support/cpu-time.ts';
 
 describe('capabilities', () => {
@@ -14,5 +14,17 @@ describe('capabilities', () => {
     const entries = Array.from({ length: 1_000 }, () => `AUTH${' a'.repeat(500)}`);
     const time = cpuTime(() => expect(capabilitiesOf(entries).parameters('AUTH')).toHaveLength(500_000));
     expect(time).toBeLessThan(1_000);
+  });
+});
+
+describe('what stands in place of an offer', () => {
+  it('is quoted so that a terminal does not obey it', () => {
+    expect(mutilated(['XSTARTTLS\x1b[2J\x9b31m\u202e'], 'STARTTLS')).toBe(
+      '"XSTARTTLS\\u001b[2J\\u{9b}31m\\u{202e}" stands where STARTTLS could have been',
+    );
+  });
+
+  it('is cut when it is long', () => {
+    expect(mutilated([`STARTTLS${'X'.repeat(10_000)}`], 'STARTTLS')?.length).toBeLessThan(200);
   });
 });
