@@ -23,6 +23,8 @@ const MOST_FIELDS = 100;
 /** The most of a body that is read away, in bytes, and how much of it at a time. */
 const LONGEST_BODY = 1_048_576;
 const BODY_PART = 16_384;
+/** Chunks of a single byte would cost many times what they carry. */
+const MOST_CHUNKS = 1_000;
 
 /**
  * A line that ends with CR LF and has no other control character but tab in it: the first of a message, for example, which
@@ -96,7 +98,7 @@ export function isReadable(framing: Framing): boolean {
   return framing === 'chunked' || (framing !== 'close' && framing <= LONGEST_BODY);
 }
 
-/** Reads a body away. False when its end cannot be reached: it is too long, or is the end of the connection. */
+/** Reads a body away. False when its end cannot be reached: it is too long, has too many chunks, or is the connection's end. */
 export function* skipBodyOp(wire: Wire, framing: Framing): Op<boolean> {
   if (framing === 'chunked') return yield* skipChunksOp(wire);
   if (framing === 'close' || !isReadable(framing)) return false;
@@ -112,7 +114,8 @@ function* skipOp(wire: Wire, length: number): Op<void> {
  * chunk = size [";" extensions] CRLF data CRLF;  the last has size 0 and fields in place of data
  */
 function* skipChunksOp(wire: Wire): Op<boolean> {
-  for (let total = 0; ; ) {
+  let total = 0;
+  for (let chunks = 0; chunks <= MOST_CHUNKS; chunks += 1) {
     const line = yield* lineOp(wire);
     const [, digits] = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;.*)?$/s.exec(line) ?? [];
     if (digits === undefined) throw new DialogueError('malformed', `not the size of a chunk: ${quoted(line)}`);
@@ -126,4 +129,5 @@ function* skipChunksOp(wire: Wire): Op<boolean> {
     yield* skipOp(wire, size);
     if ((yield* lineOp(wire)) !== '') throw new DialogueError('malformed', 'a chunk that is longer than its size');
   }
+  return false;
 }

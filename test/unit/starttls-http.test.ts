@@ -52,6 +52,18 @@ clientVectors(HTTP, {
     ['an answer of an older version', `S: HTTP/1.0 400 Bad Request⏎\n${EMPTY}`, '400'],
     ['an answer whose end is that of the connection', 'S: HTTP/1.1 400 Bad Request⏎\nS: ⏎\nS: hello\n', '400'],
     ['an answer longer than anybody reads', answers('HTTP/1.1 403 Forbidden', 'Content-Length: 1048577', ''), '403'],
+    [
+      'an answer in more chunks than anybody reads',
+      answers(
+        'HTTP/1.1 403 Forbidden',
+        'Transfer-Encoding: chunked',
+        '',
+        ...Array(1_001).fill(['1', 'x']).flat(),
+        '0',
+        '',
+      ),
+      '403',
+    ],
   ],
   injections: [
     [
