@@ -6,6 +6,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { UsageError } from './errors.ts';
+import { harmless } from './harmless.ts';
 import { reasonOf } from './reason.ts';
 
 /**
@@ -60,14 +61,16 @@ export class Tracer {
     return this.topics.has('xdebug') || this.topics.has('data');
   }
 
+  /** @param text may quote a peer, as GnuTLS does with certificates */
   line(text: string): void {
-    if (traceChannel.hasSubscribers) traceChannel.publish({ line: text });
+    const line = harmless(text);
+    if (traceChannel.hasSubscribers) traceChannel.publish({ line });
     if (this.topics.size === 0) return;
     if (this.#file === null) {
-      process.stderr.write(`${text}\n`);
+      process.stderr.write(`${line}\n`);
       return;
     }
-    if (!this.#failed) this.#append(this.#file, `${text}\n`);
+    if (!this.#failed) this.#append(this.#file, `${line}\n`);
   }
 
   /** A trace that cannot be written makes no call fail: it ends, with a warning of the process. */

@@ -28,4 +28,12 @@ describe('a trace', () => {
     expect(warn).toHaveBeenCalledWith(expect.stringContaining(`the trace in '${file}' ends`), { code: 'TCPX_TRACE' });
     warn.mockRestore();
   });
+
+  it('holds nothing that a terminal would obey: GnuTLS quotes certificates as they come', () => {
+    const file = join(directory, 'quoted');
+    const tracer = new Tracer({ topics: new Set(['xdebug']), file });
+    tracer.line('gnutls <3> subject `CN=\x1b[2J\x9b31m\u202e\n');
+    tracer.close();
+    expect(readFileSync(file, 'utf8')).toBe('gnutls <3> subject `CN=\\x1b[2J\\u{9b}31m\\u{202e}\\n\n');
+  });
 });
