@@ -5,7 +5,7 @@ import { ChannelError } from '../starttls/channel.ts';
 import { ChannelDuplex } from '../starttls/channel-duplex.ts';
 import { type CheckReport, checkOp, type Examination, examineOp, leaveOp, reportOf } from '../starttls/check.ts';
 import { TLS } from '../starttls/direct.ts';
-import { isUsable } from '../starttls/negotiation.ts';
+import { isUsable, type Negotiation } from '../starttls/negotiation.ts';
 import { type Target, targetOf } from '../starttls/target.ts';
 import { VERDICTS } from '../starttls/verdict.ts';
 import type { Exchange } from '../starttls/wire.ts';
@@ -91,9 +91,18 @@ async function connect(command: StarttlsCommand, target: Target, jobs: Jobs, out
 function failed(report: CheckReport, show: (text: string) => void, output: Output): number {
   const { verdict, reason, result } = report;
   show(certificateText(result));
-  const remedy = verdict === 'unverified' ? '; --ca FILE trusts its issuer, --verify none does without' : '';
+  const remedy = verdict === 'unverified' ? `; ${remedyOf(result)}` : '';
   output.err(`tcpx starttls: ${verdict}: ${harmless(reason)}${remedy}\n`);
   return VERDICTS[verdict].exit;
+}
+
+function remedyOf({ verifyReasons }: Negotiation): string {
+  const remedies: string[] = [];
+  if (verifyReasons.some((why) => why === 'self-signed' || why === 'unknown-issuer')) {
+    remedies.push('--ca FILE trusts its issuer');
+  }
+  if (verifyReasons.includes('wrong-name')) remedies.push('--servername NAME asks for another name');
+  return [...remedies, '--verify none does without'].join(', ');
 }
 
 async function session(

@@ -97,6 +97,18 @@ describe.each(ENGINES)('tcpx starttls on %s', (engine) => {
     expect(code).toBe(19);
   });
 
+  it.each([
+    ['selfSigned', '--ca FILE trusts its issuer, --verify none does without'],
+    ['wrongName', '--servername NAME asks for another name, --verify none does without'],
+    ['expired', '); --verify none does without'],
+  ] as const)('says what helps against a certificate that is %s', async (name, remedy) => {
+    const port = await server('smtp', { identity: (await makePki())[name] });
+    const { code, stderr } = await run(['--quit', `smtp://localhost:${port}`]);
+    expect(stderr).toMatch(/^tcpx starttls: unverified: /);
+    expect(stderr.endsWith(`${remedy}\n`)).toBe(true);
+    expect(code).toBe(19);
+  });
+
   const VERDICTS: readonly (readonly [string, string, DialectServerOptions, readonly string[], number])[] = [
     ['good', 'smtp', {}, ['--expires-within', '0'], 0],
     ['expires-soon', 'smtp', {}, [], 10],
