@@ -13,6 +13,7 @@ import type { TlsInfo } from '../tls/info.ts';
 import type { TlsSettings } from '../tls/settings.ts';
 import { VerifyError } from '../tls/verify-error.ts';
 import { ChannelError, type Role, type StreamingChannel } from './channel.ts';
+import { printable } from './quoted.ts';
 
 const RECEIVE_SIZE = 65_536;
 
@@ -117,13 +118,19 @@ export class StreamChannel implements StreamingChannel {
   }
 }
 
+/** A stream of the program's own, such as a proxy's tunnel, fails in words of its own, which no number stands for. */
+function ioMessage({ errnoName, message, cause }: IoError): string {
+  const own = errnoName === 'EIO' && cause instanceof Error && !('syscall' in cause) ? cause.message : '';
+  return own === '' ? message : `the stream failed: ${printable(own)}`;
+}
+
 /** What TCPX would report; what is not of the network is thrown on as it is. */
 function channelError(error: unknown): unknown {
   if (error instanceof VerifyError) {
     return new ChannelError(error.status, 'tls', error.message, null, error.refusedPeer);
   }
   if (error instanceof TlsError) return new ChannelError(error.status, 'tls', error.message);
-  if (error instanceof IoError) return new ChannelError(-error.errno, 'errno', error.message);
+  if (error instanceof IoError) return new ChannelError(-error.errno, 'errno', ioMessage(error));
   if (error instanceof StrayBytesError) {
     const { count, head } = error;
     return new ChannelError(-ERRNO.EBADMSG.linux, 'errno', error.message, { count, head });

@@ -1,7 +1,7 @@
 // The library `tcpx/starttls` against a scripted SMTP server: every engine, synchronous and awaitable, and a Node stream.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { connect } from 'node:net';
-import { PassThrough } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { createJob, type EngineName, engineReports, F, type Job, S, X } from 'tcpx';
 import {
   TCPOP_CLOSE,
@@ -566,6 +566,18 @@ describe('tcpx/starttls', () => {
     const job = createJob();
     await expect(starttls({ url: 'smtp://localhost', job, engine: 'node' })).rejects.toThrow('either a job');
     job.close();
+  });
+});
+
+it('a stream that fails in words of its own is quoted', async () => {
+  const stream = new Duplex({
+    read() {},
+    write: (_chunk, _encoding, done) => done(new Error('the proxy hung up\x1b[2J')),
+  });
+  stream.push('220 ready\r\n');
+  await expect(starttls({ stream, protocol: 'smtp', host: 'localhost' })).rejects.toMatchObject({
+    message: 'smtp on a stream to localhost: the stream failed: the proxy hung up\\x1b[2J',
+    result: { outcome: 'closed' },
   });
 });
 
