@@ -81,8 +81,13 @@ async function untilItEnds(server: StarttlsServer, portFile: string | null, list
     // Whatever comes of it, `ended` tells.
     server.close().catch(() => {});
   };
+  const forgetPort = () => {
+    if (portFile !== null) rmSync(portFile, { force: true });
+  };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  // Nobody to tell ends the process at once.
+  process.once('exit', forgetPort);
   try {
     try {
       if (portFile !== null) writePort(portFile, server.port);
@@ -95,7 +100,8 @@ async function untilItEnds(server: StarttlsServer, portFile: string | null, list
   } finally {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
-    if (portFile !== null) rmSync(portFile, { force: true });
+    process.off('exit', forgetPort);
+    forgetPort();
   }
 }
 

@@ -1,4 +1,5 @@
 // `tcpx starttls --serve` as a user runs it, in a process of its own.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
@@ -273,6 +274,23 @@ describe.concurrent.each(ENGINES)('tcpx starttls --serve on %s', (engine) => {
       await terminated(server);
       stream.destroy();
     });
+  });
+
+  it('leaves no port behind when nobody reads what it tells', async () => {
+    const file = join(directory, `port-unread-${engine}`);
+    const { cert, key } = pki.good;
+    const served = on('--cert', cert, '--key', key, '--port-file', file);
+    const args = [main, 'starttls', '--serve', 'smtp', ...served];
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, ...ENVIRONMENT },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const closed = once(child, 'close');
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    connect(Number(readFileSync(file, 'utf8')), '127.0.0.1').on('error', () => {});
+    expect(await closed).toEqual([141, null]);
+    expect(existsSync(file)).toBe(false);
   });
 
   it('keeps the port in a file while it listens', async () => {
