@@ -3,7 +3,7 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isErrnoName } from '../core/errno.ts';
 import { IoError } from '../core/errors.ts';
-import type { Address, PlainEndpoint, TlsRole, Transfer } from './endpoint.ts';
+import type { Address, Direction, PlainEndpoint, TlsRole, Transfer } from './endpoint.ts';
 import { NodeStream } from './node-stream.ts';
 import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
 
@@ -34,7 +34,7 @@ export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpo
     socket.on('data', (chunk: Buffer) => this.received(chunk));
     socket.on('end', () => this.inputEnded());
     socket.on('error', (error) => {
-      this.#fail(ioError(error));
+      this.fail(ioError(error));
       this.#diversion?.failed(ioError(error));
       this.wakes.fireAll();
     });
@@ -43,7 +43,7 @@ export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpo
       if (socket.readableEnded) this.#end();
       else if (this.#failure === null) {
         const gone = new IoError('EBADF', 'socket');
-        this.#fail(gone);
+        this.fail(gone);
         this.#diversion?.failed(gone);
       }
       this.wakes.fireAll();
@@ -51,9 +51,9 @@ export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpo
     this.observeSending();
   }
 
-  #fail(error: IoError): void {
-    this.#failure = error;
-    this.broken = error;
+  protected fail(error: IoError): void {
+    this.#failure ??= error;
+    this.broken = this.#failure;
   }
 
   /** Takes what has arrived, in memory that stays as it is. */
@@ -97,6 +97,12 @@ export abstract class NodePlainEndpoint extends NodeStream implements PlainEndpo
     const { errored } = this.socket;
     if (errored !== null) throw ioError(errored);
     return count;
+  }
+
+  override shutdown(direction: Direction): Transfer {
+    // After a reset, and once both directions have ended, a kernel has no connection any more.
+    if (this.socket.destroyed) throw new IoError('ENOTCONN', 'shutdown');
+    return super.shutdown(direction);
   }
 
   destroy(): void {

@@ -46,6 +46,8 @@ export abstract class NodeStream implements Endpoint {
   protected isFinished = false;
   #discarded = false;
   protected broken: Error | null = null;
+  /** Why nothing more can be received, where sending still works. */
+  protected cutShort: Error | null = null;
 
   abstract readonly local: Address;
   abstract readonly remote: Address;
@@ -100,7 +102,7 @@ export abstract class NodeStream implements Endpoint {
       return count;
     }
     if (this.hasEnded) return 0;
-    if (this.broken !== null) throw this.broken;
+    this.#checkInput();
     return WANT_READ;
   }
 
@@ -122,8 +124,13 @@ export abstract class NodeStream implements Endpoint {
   probe(): Probe {
     if (this.readAhead.length > 0) return 'readable';
     if (this.hasEnded) return 'ended';
-    if (this.broken !== null) throw this.broken;
+    this.#checkInput();
     return 'idle';
+  }
+
+  #checkInput(): void {
+    if (this.cutShort !== null) throw this.cutShort;
+    if (this.broken !== null) throw this.broken;
   }
 
   available(): number {

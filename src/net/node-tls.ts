@@ -86,6 +86,8 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     if (this.#socket !== null) this.#watchEnd(this.#socket);
     if (this.#seam !== null) this.#feed(this.#seam);
     if (plain.failure !== null) this.#fail(plain.failure);
+    // After SHUTDOWN for receiving there is nothing to shake hands with.
+    else if (this.#socket !== null && plain.ended) this.#fail(cutError());
   }
 
   /** Has all ciphertext pass through the seam. */
@@ -170,6 +172,8 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     const { TLSSocket } = nodeTls();
     const socket = new TLSSocket(below, options);
     socket.on('secure', () => this.#handshakeDone());
+    // What breaks a server's session goes to tls.Server, which takes it up here; without one node:tls keeps it to itself.
+    socket.on('_tlsError', (error: Error) => this.#fail(error));
     return socket;
   }
 
@@ -182,7 +186,7 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     });
     socket.on('error', (error) => this.#fail(error));
     socket.on('close', () => {
-      if (!this.hasEnded) this.#fail(new IoError('EBADF', 'socket'));
+      if (!this.hasEnded && this.cutShort === null) this.#fail(new IoError('EBADF', 'socket'));
       this.wakes.fireAll();
     });
     this.observeSending();
@@ -193,10 +197,14 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   }
 
   #ended(): void {
-    // close_notify ahead of the end of the handshake: a server would not hear of it in any other way.
-    if (this.#cut || !this.#secure) {
-      const code = this.#cut ? GNUTLS_E.PREMATURE_TERMINATION : GNUTLS_E.SESSION_EOF;
-      this.broken ??= new TlsError(code, gnutlsErrorText(code));
+    if (this.#cut) {
+      const cut = cutError();
+      // Who has ended without close_notify may still read.
+      if (!this.#secure) this.broken ??= cut;
+      else if (this.broken === null) this.cutShort ??= cut;
+    } else if (!this.#secure) {
+      // close_notify ahead of the end of the handshake: a server would not hear of it in any other way.
+      this.broken ??= new TlsError(GNUTLS_E.SESSION_EOF, gnutlsErrorText(GNUTLS_E.SESSION_EOF));
     } else this.hasEnded = true;
     this.wakes.fireAll();
   }
@@ -229,13 +237,14 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
   }
 
   #tlsError(error: Error): TlsError {
-    if (error instanceof VerifyError) return error;
+    if (error instanceof TlsError) return error;
     const broken = error instanceof IoError ? error : (this.#plain.failure ?? systemFailure(error));
     if (broken !== null && broken.errnoName !== 'EBADF') {
       const status = broken.errnoName === 'EPIPE' ? GNUTLS_E.PUSH_ERROR : GNUTLS_E.PULL_ERROR;
       return new TlsError(status, `${gnutlsErrorText(status)}: ${broken.message}`, { cause: error });
     }
-    if (this.#cut || (!this.#secure && this.#plain.ended)) {
+    // What OpenSSL has found wrong came before the end, if the event loop met them together.
+    if (!('library' in error) && (this.#cut || (!this.#secure && this.#plain.ended))) {
       const status = GNUTLS_E.PREMATURE_TERMINATION;
       return new TlsError(status, gnutlsErrorText(status), { cause: error });
     }
@@ -328,7 +337,8 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
 
   override write(from: Uint8Array, whole?: boolean): Transfer {
     // Until it is known whether a reset hides behind the end: sending would meet the broken pipe that is left of it.
-    const unconfirmed = this.#cut && this.#socket !== null && this.broken === null && !this.isPaused;
+    const told = this.broken !== null || this.cutShort !== null;
+    const unconfirmed = this.#cut && this.#socket !== null && !told && !this.isPaused;
     return unconfirmed ? WANT_WRITE : super.write(from, whole);
   }
 
@@ -352,6 +362,10 @@ export class NodeTlsEndpoint extends NodeStream implements TlsEndpoint {
     this.stream.destroy();
     this.#plain.destroy();
   }
+}
+
+function cutError(): TlsError {
+  return new TlsError(GNUTLS_E.PREMATURE_TERMINATION, gnutlsErrorText(GNUTLS_E.PREMATURE_TERMINATION));
 }
 
 /** The failed system call that node:tls reports on a socket with a handle; null for an error of its own. */

@@ -62,6 +62,18 @@ export class NodeEndpoint extends NodePlainEndpoint {
     this.#remote = { host: remoteAddress ?? '', port: remotePort ?? 0 };
   }
 
+  /** What comes once both directions were shut down is answered with a reset, as Linux does. */
+  protected override received(chunk: Uint8Array): void {
+    if (!this.hasEnded || !this.#socket.writableEnded) {
+      super.received(chunk);
+      return;
+    }
+    this.fail(new IoError('ECONNRESET', 'read'));
+    this.hasEnded = false;
+    this.#socket.resetAndDestroy();
+    this.wakes.fireAll();
+  }
+
   /** A reset may hide behind the end: reading once more brings it to light. */
   protected override inputEnded(): void {
     if (!hasHandle(this.#socket)) {
