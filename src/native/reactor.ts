@@ -86,7 +86,10 @@ export class Reactor {
     return this.#epoll;
   }
 
-  /** Adds a descriptor; what is ready now is reported as its first event. */
+  /**
+   * Adds a descriptor. It counts as having an edge: what has been read from the kernel already, such as the rest of a record,
+   * makes no event.
+   */
   register(fd: number): Registration {
     const event = new Uint8Array(EVENT_SIZE);
     const view = new DataView(event.buffer);
@@ -95,6 +98,8 @@ export class Reactor {
     if (this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, event) < 0) throw systemError('epoll_ctl');
     const registration = new Registration(fd);
     this.#registrations[fd] = registration;
+    registration.edge = true;
+    this.edges.add(registration);
     return registration;
   }
 

@@ -52,6 +52,11 @@ export const nativeEngine: Engine = {
       const code = GNUTLS_E.PULL_ERROR;
       throw new TlsError(code, `${gnutlsErrorText(code)}: ${plain.failure.message}`, { cause: plain.failure });
     }
+    // After SHUTDOWN for receiving there is nothing to shake hands with; what comes in spite of it a kernel would still give.
+    if (!plain.receives) {
+      const code = GNUTLS_E.PREMATURE_TERMINATION;
+      throw new TlsError(code, gnutlsErrorText(code));
+    }
     return new GnutlsEndpoint(plain, start);
   },
 };

@@ -12,7 +12,7 @@ import {
   type Gnutls,
   loadGnutls,
 } from '../native/gnutls.ts';
-import { type Libc, loadLibc, MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_WR } from '../native/libc.ts';
+import { FIONREAD, type Libc, loadLibc, MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_WR } from '../native/libc.ts';
 import { alertFailureText, plaintextText } from '../tls/failure-texts.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import type { TlsInfo } from '../tls/info.ts';
@@ -32,6 +32,10 @@ import { GnutlsSession } from './gnutls-session.ts';
 import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
 import { type NativeEndpoint, nativeFits, type OwnedFd, polled } from './native.ts';
 
+/** Events of poll(2): a reset waits to be met, and the peer has ended sending. */
+const POLLERR = 0x8;
+const POLLRDHUP = 0x2000;
+
 /** One TLS record's worth: GnuTLS gives at most a record per call. */
 const RECORD = 16_384;
 
@@ -40,6 +44,7 @@ const E_AGAIN = GNUTLS_E.AGAIN;
 const E_INTERRUPTED = GNUTLS_E.INTERRUPTED;
 
 const scratch = new Uint8Array(64 * 1024);
+const scratchCount = new Int32Array(1);
 
 export class GnutlsEndpoint implements TlsEndpoint {
   readonly readAhead: ByteQueue = new ByteQueue();
@@ -58,6 +63,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #byeSent = false;
   #destroyed = false;
   #failure: Error | null = null;
+  /** The end of the connection without close_notify, seen while GnuTLS has not met it. */
+  #cut: TlsError | null = null;
   /** The most bytes of a record that is sent; 0 until the first. */
   #recordSize = 0;
 
@@ -130,14 +137,19 @@ export class GnutlsEndpoint implements TlsEndpoint {
       : this.#want() === WANT_WRITE
         ? sendingError(met)
         : met;
-    // The peer learns why, as OpenSSL does by itself.
-    this.#gnutls.gnutls_alert_send_appropriate(this.#session.address, code);
+    this.#tellPeer(code);
     if (code === GNUTLS_E.CERTIFICATE_VERIFICATION_ERROR) {
       return this.#session.refusal();
     }
     const text = this.#describeError(code);
     if (code !== GNUTLS_E.UNEXPECTED_PACKET) return new TlsError(code, text);
     return new TlsError(code, `${text}: ${plaintextText('handshake', this.#session.role)}`);
+  }
+
+  /** The peer learns what is wrong, as OpenSSL has it by itself; of its own alert, and of the end, it knows. */
+  #tellPeer(code: number): void {
+    if (code === GNUTLS_E.PREMATURE_TERMINATION || code === GNUTLS_E.FATAL_ALERT_RECEIVED) return;
+    this.#gnutls.gnutls_alert_send_appropriate(this.#session.address, code);
   }
 
   #describeError(code: number): string {
@@ -157,7 +169,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #receiveMore(into: Uint8Array, received: number): number {
     let filled = received;
     try {
-      while (filled < into.length) {
+      while (filled < into.length && !this.#allArrived()) {
         const count = this.#receive(into.subarray(filled));
         if (count <= 0) break;
         filled += count;
@@ -173,6 +185,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #receive(into: Uint8Array): Transfer {
     if (this.#ended) return 0;
     if (this.#failure !== null) throw this.#failure;
+    if (this.#cut !== null) throw this.#cut;
     for (;;) {
       const count =
         this.#log === null
@@ -192,6 +205,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
       if (this.#gnutls.gnutls_error_is_fatal(count) === 0) continue;
       const code = this.#isCut(count) ? GNUTLS_E.PREMATURE_TERMINATION : count;
       this.#failure = new TlsError(code, this.#describeError(code));
+      this.#tellPeer(code);
       throw this.#failure;
     }
   }
@@ -200,6 +214,21 @@ export class GnutlsEndpoint implements TlsEndpoint {
   #isCut(code: number): boolean {
     if (code !== GNUTLS_E.UNEXPECTED_PACKET_LENGTH) return false;
     return this.#libc.recv(this.fd, scratch, 1, MSG_PEEK | MSG_DONTWAIT) === 0;
+  }
+
+  /** Whether receiving would find the end of the connection at most. */
+  #allArrived(): boolean {
+    if (this.#gnutls.gnutls_record_check_pending(this.#session.address) !== 0) return false;
+    return this.#libc.ioctl(this.fd, FIONREAD, scratchCount) === 0 && scratchCount[0] === 0;
+  }
+
+  /**
+   * Whether it is an end, and no reset. A session of GnuTLS that meets one without close_notify can send no more; who has
+   * ended may still read, so that it is seen here.
+   */
+  #endsHere(): boolean {
+    const events = polled(this.fd, POLLRDHUP);
+    return (events & POLLRDHUP) !== 0 && (events & POLLERR) === 0;
   }
 
   /**
@@ -250,9 +279,17 @@ export class GnutlsEndpoint implements TlsEndpoint {
     throw this.#sendFailed(count);
   }
 
-  /** Decrypts what has arrived, up to the bound, without waiting. */
-  #fill(): void {
-    while (this.readAhead.length < READ_AHEAD_LIMIT && !this.#ended && this.#failure === null) {
+  /** Decrypts what has arrived, up to the bound, without waiting; with `toEnd` the end as well, where there is nothing else. */
+  #fill(toEnd = true): void {
+    while (this.readAhead.length < READ_AHEAD_LIMIT && !this.#ended && this.#failure === null && this.#cut === null) {
+      if (this.#allArrived()) {
+        if (this.readAhead.length > 0 || !toEnd) return;
+        if (this.#endsHere()) {
+          const code = GNUTLS_E.PREMATURE_TERMINATION;
+          this.#cut ??= new TlsError(code, gnutlsErrorText(code));
+          return;
+        }
+      }
       let count: Transfer;
       try {
         count = this.#receive(scratch);
@@ -271,11 +308,13 @@ export class GnutlsEndpoint implements TlsEndpoint {
       if (!this.owned.mayBeReadable() && this.#gnutls.gnutls_record_check_pending(this.#session.address) === 0)
         return 'idle';
       this.#fill();
-      if (this.readAhead.length === 0 && !this.#ended && this.#failure === null) this.owned.foundIdle();
+      if (this.readAhead.length === 0 && !this.#ended && this.#failure === null && this.#cut === null)
+        this.owned.foundIdle();
     }
     if (this.readAhead.length > 0) return 'readable';
     if (this.#ended) return 'ended';
     if (this.#failure !== null) throw this.#failure;
+    if (this.#cut !== null) throw this.#cut;
     return 'idle';
   }
 
@@ -290,11 +329,15 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   shutdown(direction: Direction): Transfer {
+    if (this.#failure !== null) throw this.#failure;
+    if ((polled(this.fd, READABLE) & POLLERR) !== 0) throw this.#sendFailed(GNUTLS_E.PULL_ERROR);
     if (direction !== 'receive') {
       if (this.#sayBye() !== 0) return WANT_WRITE;
       this.#libc.shutdown(this.fd, SHUT_WR);
     }
     if (direction !== 'send') {
+      // What has arrived can still be read, as from a kernel.
+      this.#fill(false);
       this.#ended = true;
       this.#libc.shutdown(this.fd, SHUT_RD);
     }
@@ -319,19 +362,10 @@ export class GnutlsEndpoint implements TlsEndpoint {
         if ((yield* waitOp(this, WRITABLE, until)) === 'timeout') break;
       }
       if (this.#unsent && this.#failure === null) throw unsentError();
-      this.#drain();
+      // Session tickets that have arrived are for later connections.
+      if (this.#session.awaitsTickets) this.#fill();
     } finally {
       this.destroy();
-    }
-  }
-
-  /** Unread bytes (session tickets above all) would turn the close into a reset, which takes what was sent with it. */
-  #drain(): void {
-    if (this.#session.awaitsTickets) this.#fill();
-    for (let taken = 0; taken < READ_AHEAD_LIMIT; ) {
-      const count = this.#libc.recv(this.fd, scratch, scratch.length, MSG_DONTWAIT);
-      if (count <= 0) return;
-      taken += count;
     }
   }
 

@@ -45,9 +45,11 @@ import {
   WANT_READ,
   WANT_WRITE,
 } from './endpoint.ts';
+import { READ_AHEAD_LIMIT } from './limits.ts';
 import { CLIENT_HELLO_HEAD, strayBytes } from './stray-bytes.ts';
 
 const NO_BYTES = new Uint8Array(0);
+const scratch = new Uint8Array(64 * 1024);
 const scratchInt = new Int32Array(1);
 const scratchLength = new Int32Array(1);
 /** Memory that C has seen before: showing it a small new array costs more than copying into this one. */
@@ -66,6 +68,10 @@ export class OwnedFd {
 
   constructor(fd: number) {
     this.fd = fd;
+  }
+
+  get open(): boolean {
+    return this.#open;
   }
 
   get registration(): Registration {
@@ -116,6 +122,7 @@ export class NativeEndpoint implements PlainEndpoint {
   readonly #libc: Libc = loadLibc();
   /** A failure that was met behind bytes that had been delivered: every later call meets it again. */
   #failure: IoError | null = null;
+  #receives = true;
   #local: Address | null = null;
   #remote: Address | null = null;
   /** Where it was connected to, undecoded; null where only the kernel knows. */
@@ -129,6 +136,11 @@ export class NativeEndpoint implements PlainEndpoint {
   /** What a READ has met behind the bytes that it gave, and nobody has been told yet. */
   get failure(): IoError | null {
     return this.#failure;
+  }
+
+  /** False after SHUTDOWN for receiving. */
+  get receives(): boolean {
+    return this.#receives;
   }
 
   get fd(): number {
@@ -195,6 +207,7 @@ export class NativeEndpoint implements PlainEndpoint {
   shutdown(direction: Direction): Transfer {
     const how = direction === 'receive' ? SHUT_RD : direction === 'send' ? SHUT_WR : SHUT_RDWR;
     if (this.#libc.shutdown(this.fd, how) < 0) throw systemError('shutdown');
+    this.#receives &&= direction === 'send';
     return 0;
   }
 
@@ -211,7 +224,18 @@ export class NativeEndpoint implements PlainEndpoint {
   discard(): void {}
 
   destroy(): void {
+    if (!this.owned.open) return;
+    this.#drain();
     this.owned.close();
+  }
+
+  /** Unread bytes would turn the close into a reset, which takes with it what was sent and is still on its way. */
+  #drain(): void {
+    for (let taken = 0; taken < READ_AHEAD_LIMIT; ) {
+      const count = this.#libc.recv(this.owned.fd, scratch, scratch.length, MSG_DONTWAIT);
+      if (count <= 0) return;
+      taken += count;
+    }
   }
 
   stray(role: TlsRole): { count: number; head: Uint8Array } {

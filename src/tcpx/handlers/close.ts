@@ -21,6 +21,7 @@ export function* shutdownOpcodeOp(runtime: Runtime, call: Call): Op<Outcome> {
   if (socket === null) throw new IoError('ENOTCONN', `socket ${call.sockport} is still connecting`);
   const direction = DIRECTIONS[countBelowTlsBit(call.flags, runtime.bits)];
   if (direction === undefined) throw new UsageError('flags of SHUTDOWN is 0 to receive, 1 to send, 2 for both');
+  if (direction !== 'send') yield* runtime.engine.settleOp();
   yield* shutdownOp(socket.endpoint, direction, NEVER);
   return succeeded(0);
 }
