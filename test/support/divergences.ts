@@ -81,5 +81,9 @@ export const REMARKS: readonly string[] = [
     '`node` says that nothing is left, -326.',
   'WRITE on TLS to a connection that the peer has closed: the system takes the first bytes on either engine, and `gnutls` learns with ' +
     'the next WRITE that they were in vain (-53 or -54). `node` may report more bytes as sent before the event loop tells it.',
+  'What breaks a TLS session (a record that is none, a reset) `node` knows as soon as the event loop has met it; `gnutls` learns of it when ' +
+    'a READ, CHECK or CHKQTY looks, and WRITE and SHUTDOWN ahead of that go through.',
+  'A READ on TLS that waits for more than comes, and meets the end of the connection without close_notify behind the bytes that it gives: ' +
+    'GnuTLS ends its session there, and CLOSE sends no close_notify of its own; WRITE is -110. On `node` both still work.',
   'READ without a count on TLS: `gnutls` gives what is left of one record, `node` as much as has come and fits.',
 ];
