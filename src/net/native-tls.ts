@@ -191,9 +191,14 @@ export class GnutlsEndpoint implements TlsEndpoint {
         this.#log === null
           ? this.#gnutls.gnutls_record_recv(this.#session.address, into, into.length)
           : this.#logged(() => this.#gnutls.gnutls_record_recv(this.#session.address, into, into.length));
-      if (count > 0) return count;
+      if (count > 0) {
+        // The rest of the record may be left in the session.
+        if (count === into.length) this.owned.foundMore();
+        return count;
+      }
       if (count === 0) {
         this.#ended = true;
+        this.owned.foundMore();
         return 0;
       }
       if (count === E_AGAIN || count === E_INTERRUPTED) return this.#want();
@@ -205,6 +210,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
       if (this.#gnutls.gnutls_error_is_fatal(count) === 0) continue;
       const code = this.#isCut(count) ? GNUTLS_E.PREMATURE_TERMINATION : count;
       this.#failure = new TlsError(code, this.#describeError(code));
+      this.owned.foundMore();
       this.#tellPeer(code);
       throw this.#failure;
     }
@@ -287,6 +293,7 @@ export class GnutlsEndpoint implements TlsEndpoint {
         if (this.#endsHere()) {
           const code = GNUTLS_E.PREMATURE_TERMINATION;
           this.#cut ??= new TlsError(code, gnutlsErrorText(code));
+          this.owned.foundMore();
           return;
         }
       }
@@ -297,8 +304,10 @@ export class GnutlsEndpoint implements TlsEndpoint {
         // Kept in #failure: it is reported once the bytes before it have been read.
         return;
       }
-      if (count > 0) this.readAhead.push(scratch.slice(0, count));
-      else if (count !== WANT_READ || !this.#moreArrived()) return;
+      if (count > 0) {
+        this.readAhead.push(scratch.slice(0, count));
+        this.owned.foundMore();
+      } else if (count !== WANT_READ || !this.#moreArrived()) return;
     }
   }
 

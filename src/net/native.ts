@@ -100,6 +100,13 @@ export class OwnedFd {
     this.#reactor?.edges.delete(this.#registration);
   }
 
+  /** Says that something is left above the kernel: a READ in between has taken away what would have made an event. */
+  foundMore(): void {
+    if (this.#registration === null || this.#registration.edge) return;
+    this.#registration.edge = true;
+    this.#reactor?.edges.add(this.#registration);
+  }
+
   /** Leaves the epoll set, then closes. Harmless when already closed. */
   close(): void {
     if (!this.#open) return;

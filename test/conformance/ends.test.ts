@@ -226,6 +226,22 @@ for (const version of VERSIONS) {
       await settled();
       expect(await x(TCPOP_READ, status, buffer, sock, TCPXFLG_TLS + 30, LIMIT)).toBe(30);
       expect(await x(TCPOP_CHECK, status, '', F(0), 0, LIMIT, '', array)).toBe(1);
+      expect(await x(TCPOP_READ, status, buffer, sock, TCPXFLG_TLS + 10, LIMIT)).toBe(10);
+      // The same of a socket that the set knows, and that was found idle.
+      expect(await x(TCPOP_CHECK, status, '', F(0), 0, 0, '', array)).toBe(0);
+      await peer.act([{ act: 'send', bytes: 40 }]);
+      await settled();
+      expect(await x(TCPOP_CHKQTY, status, '', sock)).toBe(40);
+      expect(await x(TCPOP_CHECK, status, '', F(0), 0, LIMIT, '', array)).toBe(1);
+      expect(await x(TCPOP_READ, status, buffer, sock, TCPXFLG_TLS + 40, LIMIT)).toBe(40);
+      expect(await x(TCPOP_CHECK, status, '', F(0), 0, 0, '', array)).toBe(0);
+      await peer.act([{ act: 'send', bytes: 40 }, { act: 'notify' }]);
+      await settled();
+      expect(await x(TCPOP_READ, status, buffer, sock, TCPXFLG_TLS + 30, LIMIT)).toBe(30);
+      expect(await x(TCPOP_CHECK, status, '', F(0), 0, LIMIT, '', array)).toBe(1);
+      expect(await x(TCPOP_READ, status, buffer, sock, TCPXFLG_TLS + 10, LIMIT)).toBe(10);
+      expect(await x(TCPOP_CHKQTY, status, '', sock)).toBe(-1);
+      expect(await x(TCPOP_CHECK, status, '', F(0), 0, LIMIT, '', array)).toBe(1);
     },
   );
 }
