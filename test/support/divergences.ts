@@ -85,5 +85,7 @@ export const REMARKS: readonly string[] = [
     'a READ, CHECK or CHKQTY looks, and WRITE and SHUTDOWN ahead of that go through.',
   'A READ on TLS that waits for more than comes, and meets the end of the connection without close_notify behind the bytes that it gives: ' +
     'GnuTLS ends its session there, and CLOSE sends no close_notify of its own; WRITE is -110. On `node` both still work.',
+  'A reset that comes behind the end of what the peer sends: libuv has stopped reading by then, so that on `node` the next WRITE tells it; ' +
+    'on `gnutls` SHUTDOWN does too (-107).',
   'READ without a count on TLS: `gnutls` gives what is left of one record, `node` as much as has come and fits.',
 ];
