@@ -5,16 +5,18 @@ import { nextTurn } from './promise-op.ts';
 /** How long such calls may follow each other, in ms. */
 const SLICE = 10;
 
-/** When the event loop last had a turn, as far as anybody has looked. */
-let turned = Number.NEGATIVE_INFINITY;
+/** When the event loop last had a turn, or was about to have one. */
+let turned = monotonic();
 
 /**
  * The promise of a call: what ended at once is there at once, or after a turn of the event loop where one is due. Whatever
  * is still to come needs a turn anyway.
  */
 export function inFairTurn<T>(value: T | PromiseLike<T>): Promise<T> {
-  if (value instanceof Promise || monotonic() - turned < SLICE) return Promise.resolve(value);
-  return afterTurn(value);
+  const now = monotonic();
+  if (value instanceof Promise) turned = now;
+  else if (now - turned >= SLICE) return afterTurn(value);
+  return Promise.resolve(value);
 }
 
 async function afterTurn<T>(value: T | PromiseLike<T>): Promise<T> {
