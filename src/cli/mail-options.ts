@@ -44,7 +44,7 @@ export const OPTIONS = {
   engine: { value: 'auto|gnutls|node', help: 'engine; default TCPX_ENGINE, else auto, which is node with --no-tls' },
   partial: { help: 'a refused recipient leaves the others alone' },
   'no-pipelining': { help: 'one command at a time, for a server that offers PIPELINING and cannot do it' },
-  timeout: { value: 'MS', help: 'the end of it all; default none' },
+  timeout: { value: 'MS', help: 'the end of it all, once the text or header is read; default none' },
   patience: { value: 'MS', help: 'the longest silence of the server; default 30000' },
   'dry-run': { help: 'print envelope and message, connect to nobody' },
   json: { help: 'the result as one line of JSON' },
