@@ -234,7 +234,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
    */
   #endsHere(): boolean {
     const events = polled(this.fd, POLLRDHUP);
-    return (events & POLLRDHUP) !== 0 && (events & POLLERR) === 0;
+    // What came just ahead of the end, an alert above all, came perhaps since anybody has looked.
+    return (events & POLLRDHUP) !== 0 && (events & POLLERR) === 0 && this.#allArrived();
   }
 
   /**
