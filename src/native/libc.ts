@@ -172,6 +172,9 @@ export const FIONREAD = 0x541b;
 export const SHUT_RD = 0;
 export const SHUT_WR = 1;
 export const SHUT_RDWR = 2;
+/** Of poll(2): an error, such as a reset, waits to be met; the peer has ended sending. */
+export const POLLERR = 0x8;
+export const POLLRDHUP = 0x2000;
 export const EPOLL_CLOEXEC = 0x80000;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;

@@ -12,7 +12,17 @@ import {
   type Gnutls,
   loadGnutls,
 } from '../native/gnutls.ts';
-import { FIONREAD, type Libc, loadLibc, MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_WR } from '../native/libc.ts';
+import {
+  FIONREAD,
+  type Libc,
+  loadLibc,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  POLLERR,
+  POLLRDHUP,
+  SHUT_RD,
+  SHUT_WR,
+} from '../native/libc.ts';
 import { alertFailureText, plaintextText } from '../tls/failure-texts.ts';
 import { GNUTLS_E, gnutlsErrorText } from '../tls/gnutls-errors.ts';
 import type { TlsInfo } from '../tls/info.ts';
@@ -31,10 +41,6 @@ import { withGnutlsLog } from './gnutls-log.ts';
 import { GnutlsSession } from './gnutls-session.ts';
 import { CLOSE_LINGER, READ_AHEAD_LIMIT } from './limits.ts';
 import { type NativeEndpoint, nativeFits, type OwnedFd, polled } from './native.ts';
-
-/** Events of poll(2): a reset waits to be met, and the peer has ended sending. */
-const POLLERR = 0x8;
-const POLLRDHUP = 0x2000;
 
 /** One TLS record's worth: GnuTLS gives at most a record per call. */
 const RECORD = 16_384;
@@ -339,6 +345,8 @@ export class GnutlsEndpoint implements TlsEndpoint {
   }
 
   shutdown(direction: Direction): Transfer {
+    // Both directions have had their end: what has become of the connection since is nothing to this call.
+    if (this.#byeSent && this.#ended) return 0;
     if (this.#failure !== null) throw this.#failure;
     if ((polled(this.fd, READABLE) & POLLERR) !== 0) throw this.#sendFailed(GNUTLS_E.PULL_ERROR);
     if (direction !== 'receive') {

@@ -143,6 +143,8 @@ export abstract class NodeStream implements Endpoint {
   }
 
   shutdown(direction: Direction): Transfer {
+    // Both directions have had their end: what has become of the connection since is nothing to this call.
+    if (this.hasEnded && this.isFinished) return 0;
     if (this.broken !== null) throw this.broken;
     if (direction !== 'send') {
       this.hasEnded = true;

@@ -522,6 +522,19 @@ behaviour(
   },
 );
 
+behaviour(
+  { ids: ['TLS-SHUTDOWN'], title: 'a second SHUTDOWN has nothing to do, whatever the peer has done since', options },
+  async (bench) => {
+    const { x, status } = bench;
+    const peer = await startPeer({ tls: {}, steps: [{ expectEnd: 'close-notify' }, { close: 'rst' }] });
+    const sock = await connected(bench, peer.port);
+    expect(await x(TCPOP_SHUTDOWN, status, '', sock, 2 + TCPXFLG_TLS)).toBe(0);
+    await peer.finished();
+    expect(await x(TCPOP_SHUTDOWN, status, '', sock, 2 + TCPXFLG_TLS)).toBe(0);
+    expect(await x(TCPOP_CLOSE, status, '', sock, TCPXFLG_TLS)).toBe(0);
+  },
+);
+
 behaviour({ ids: ['TLS-SHUTDOWN'], title: 'WRITE after SHUTDOWN for sending is -10', options }, async (bench) => {
   const { x, status } = bench;
   const peer = await startPeer({ tls: {}, steps: [{ expectEnd: 'close-notify' }] });
