@@ -15,7 +15,7 @@
 import { isErrnoName } from '../core/errno.ts';
 import { TlsError } from '../core/errors.ts';
 import { alertFailureText, plaintextText, type TlsPhase } from './failure-texts.ts';
-import { alertNumber, GNUTLS_E, type GnutlsErrorName, gnutlsErrorText } from './gnutls-errors.ts';
+import { alertNumber, type GnutlsErrorName, gnutlsErrorCode, gnutlsErrorText } from './gnutls-errors.ts';
 import { isVerifyCode, reasonsOfNodeError } from './node-verify.ts';
 import { VERIFY_REASONS } from './verify.ts';
 
@@ -299,11 +299,11 @@ function byConnection(told: Told): GnutlsErrorName | undefined {
 }
 
 function failure(name: GnutlsErrorName, detail: string): TlsFailure {
-  const code = GNUTLS_E[name];
+  const code = gnutlsErrorCode(name);
   return { status: code, text: detail === '' ? gnutlsErrorText(code) : `${gnutlsErrorText(code)}: ${detail}` };
 }
 
 function alertFailure(name: 'FATAL_ALERT_RECEIVED' | 'WARNING_ALERT_RECEIVED', alert: number): TlsFailure {
-  const status = GNUTLS_E[name];
+  const status = gnutlsErrorCode(name);
   return { status, alert, text: alertFailureText(status, alert) };
 }
