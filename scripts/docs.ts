@@ -1,8 +1,8 @@
 /** Writes the tables of the README and docs/parity.md from the tables of the source: `npm run docs`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { OUTCOMES } from '../src/cli/mail-outcome.ts';
-import type { Assumption } from '../src/core/assumption.ts';
-import { EMAILX_ASSUMPTIONS } from '../src/emailx/assumptions.ts';
+import { type Description, type DescriptionTable, defaultsOf } from '../src/core/assumption.ts';
+import { describeEmailxAssumptions, EMAILX_DEFAULTS } from '../src/emailx/assumptions.ts';
 import { DIRECTIVES } from '../src/emailx/config-file.ts';
 import { LOG_LEVELS } from '../src/emailx/log.ts';
 import { REFUSALS, STATUSES } from '../src/emailx/statuses.ts';
@@ -41,15 +41,13 @@ function opcodeTable(): string {
   );
 }
 
-function assumptionTable(prefix: string, rows: Readonly<Record<string, Assumption<unknown>>>): string {
+function assumptionTable<T extends object>(prefix: string, values: T, descriptions: DescriptionTable<T>): string {
   return table(
     [`\`${prefix}\``, 'default', 'meaning', 'reference'],
-    Object.entries(rows).map(([name, { value, meaning, source }]) => [
-      `\`${name}\``,
-      value === '' ? 'blank' : `\`${value}\``,
-      meaning,
-      source,
-    ]),
+    Object.entries<Description>(descriptions).map(([name, { meaning, source }]) => {
+      const value = String(values[name as keyof T]);
+      return [`\`${name}\``, value === '' ? 'blank' : `\`${value}\``, meaning, source];
+    }),
   );
 }
 
@@ -143,11 +141,11 @@ const SECTIONS: Readonly<Record<string, () => string>> = {
   verdicts: verdictTable,
   attacks: attackTable,
   mailOutcomes: outcomeTable,
-  assumptions: () => assumptionTable('assume.', ASSUMPTIONS),
+  assumptions: () => assumptionTable('assume.', defaultsOf(ASSUMPTIONS), ASSUMPTIONS),
   emailxDirectives: directiveTable,
   emailxStatuses: emailxStatusTable,
   emailxLogLevels: logLevelTable,
-  emailxAssumptions: () => assumptionTable('emailx.assume.', EMAILX_ASSUMPTIONS),
+  emailxAssumptions: () => assumptionTable('emailx.assume.', EMAILX_DEFAULTS, describeEmailxAssumptions()),
 };
 
 /** The text with every generated section replaced: `<!-- generated: NAME -->` to `<!-- end -->`. */

@@ -1,15 +1,19 @@
 /** Tables of what nobody knows of the original: a named value each, which a site that knows better can set. */
 import { UsageError } from './errors.ts';
 
-export interface Assumption<T> {
-  /** The default. */
-  readonly value: T;
+export interface Description {
   readonly meaning: string;
   /** The section of the reference. */
   readonly source: string;
   readonly accepts: (value: unknown) => boolean;
 }
 
+export interface Assumption<T> extends Description {
+  /** The default. */
+  readonly value: T;
+}
+
+export type DescriptionTable<T> = { readonly [Name in keyof T]: Description };
 export type AssumptionTable<T> = { readonly [Name in keyof T]: Assumption<T[Name]> };
 
 export const integer =
@@ -24,18 +28,27 @@ export const oneOf =
 
 export const boolean = oneOf(true, false);
 
+export function defaultsOf<T extends object>(table: AssumptionTable<T>): Readonly<T> {
+  const rows = Object.entries<Assumption<unknown>>(table);
+  return Object.freeze(Object.fromEntries(rows.map(([name, { value }]) => [name, value]))) as Readonly<T>;
+}
+
 /**
  * Completes and checks what a caller sets of a table. `prefix` is how the caller writes it: `assume.`.
  *
+ * @param table is asked for when something is set
  * @throws UsageError that names the option and what it may be
  */
 export function completeAssumptions<T extends object>(
-  table: AssumptionTable<T>,
+  defaults: Readonly<T>,
+  table: () => DescriptionTable<T>,
   given: Partial<T>,
   prefix: string,
 ): Readonly<T> {
-  const rows = new Map(Object.entries<Assumption<unknown>>(table));
-  for (const [name, value] of Object.entries(given)) {
+  const set = Object.entries(given);
+  if (set.length === 0) return defaults;
+  const rows = new Map(Object.entries<Description>(table()));
+  for (const [name, value] of set) {
     const row = rows.get(name);
     if (row === undefined) {
       throw new UsageError(`${prefix}${name} is unknown; there are ${[...rows.keys()].join(', ')}`);
@@ -44,6 +57,5 @@ export function completeAssumptions<T extends object>(
       throw new UsageError(`${prefix}${name} cannot be ${JSON.stringify(value)}: ${row.meaning}`);
     }
   }
-  const defaults = Object.fromEntries([...rows].map(([name, { value }]) => [name, value]));
-  return Object.freeze({ ...defaults, ...given }) as Readonly<T>;
+  return Object.freeze({ ...defaults, ...given });
 }

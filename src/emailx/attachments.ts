@@ -9,7 +9,7 @@ import { isVariable, NumberVariable, StringVariable, type Variable } from '../ba
 import { asBuffer } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
 import { trimmed } from '../core/trim.ts';
-import { emailxDefaults } from './assumptions.ts';
+import { EMAILX_DEFAULTS } from './assumptions.ts';
 import { EmailxError } from './error.ts';
 
 const COUNT_SIZE = 2;
@@ -64,7 +64,7 @@ export interface AttachmentRules {
  * @throws UsageError for an argument or option that is none of these
  * @throws EmailxError for a structure that contradicts itself
  */
-export function readAttachments(argument: unknown, rules: AttachmentRules = emailxDefaults()): Attachment[] {
+export function readAttachments(argument: unknown, rules: AttachmentRules = EMAILX_DEFAULTS): Attachment[] {
   if (argument === undefined || argument === null || argument === '') return [];
   if (Array.isArray(argument)) return argument.map((item: unknown, index) => fromOptions(item, index + 1, rules));
   if (argument instanceof Uint8Array) return fromStructure(argument, rules);

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import { type Envelope, mailbox } from './addresses.ts';
-import { emailxDefaults } from './assumptions.ts';
+import { EMAILX_DEFAULTS } from './assumptions.ts';
 import { charsetOf } from './charset.ts';
 import { composeLetter } from './compose-mail.ts';
 import type { Content } from './content.ts';
@@ -73,7 +73,7 @@ export function prepareContent(options: MailOptions, defaults: ContentDefaults):
       : composeLetter(options, { messageId, domain: defaults.domain, signature: signatureText(defaults.signature) });
   const message = buildMessage(
     { ...parts, signature: null, attachments, joinHeader: false, replyTo: '', host, locate },
-    { ...emailxDefaults(), ...(whole === undefined ? LETTER_RULES : COMPLETE_RULES) },
+    { ...EMAILX_DEFAULTS, ...(whole === undefined ? LETTER_RULES : COMPLETE_RULES) },
   );
   return { message, envelope, messageId };
 }

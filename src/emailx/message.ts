@@ -12,7 +12,7 @@
  */
 import { requireLatin1 } from '../core/bytes.ts';
 import { UsageError } from '../core/errors.ts';
-import { emailxDefaults } from './assumptions.ts';
+import { EMAILX_DEFAULTS } from './assumptions.ts';
 import type { Attachment } from './attachments.ts';
 import {
   type AttachmentFacts,
@@ -97,7 +97,7 @@ export interface Message {
  */
 export function buildMessage(
   parts: MessageParts,
-  rules: MessageRules = emailxDefaults(),
+  rules: MessageRules = EMAILX_DEFAULTS,
   uniques: Uniques = UNIQUES,
 ): Message {
   const opened: Source[] = [];

@@ -2,7 +2,8 @@
  * What the reference marks ASSUMED or UNKNOWN and a site may know better: one named value each, set by the job option
  * `assume`. The README's table is derived from this one.
  */
-import { type AssumptionTable, boolean, completeAssumptions, integer, oneOf } from '../core/assumption.ts';
+import { type AssumptionTable, boolean, completeAssumptions, defaultsOf, integer, oneOf } from '../core/assumption.ts';
+import { once } from '../core/once.ts';
 
 /** The job option `assume`. What each of them means is in {@link ASSUMPTIONS} and in the README. */
 export interface Assumptions {
@@ -69,7 +70,9 @@ export const ASSUMPTIONS: AssumptionTable<Assumptions> = {
   },
 };
 
+const defaults = once(() => defaultsOf(ASSUMPTIONS));
+
 /** Completes and checks a job's `assume` option. */
 export function parseAssumptions(given: Partial<Assumptions> = {}): Assumptions {
-  return completeAssumptions(ASSUMPTIONS, given, 'assume.');
+  return completeAssumptions(defaults(), () => ASSUMPTIONS, given, 'assume.');
 }

@@ -1,6 +1,6 @@
 /** Messages for tests: parts with defaults, a boundary that does not change, octets as text that can be read. */
 
-import { emailxDefaults } from '../../src/emailx/assumptions.ts';
+import { EMAILX_DEFAULTS } from '../../src/emailx/assumptions.ts';
 import type { Uniques } from '../../src/emailx/generated-fields.ts';
 import { buildMessage, type Message, type MessageParts, type MessageRules } from '../../src/emailx/message.ts';
 
@@ -24,7 +24,7 @@ const PARTS: MessageParts = {
 };
 
 /** Without X-Mailer, which would only repeat itself. */
-const RULES: MessageRules = { ...emailxDefaults(), xMailer: '' };
+const RULES: MessageRules = { ...EMAILX_DEFAULTS, xMailer: '' };
 
 export function messageOf(parts: Partial<MessageParts>, rules: Partial<MessageRules> = {}, uniques = UNIQUES): Message {
   return buildMessage({ ...PARTS, ...parts }, { ...RULES, ...rules }, uniques);

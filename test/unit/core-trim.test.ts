@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { trimmed, trimmedEnd } from '../../src/core/trim.ts';
 import { envelopeOf, splitAddresses } from '../../src/emailx/addresses.ts';
-import { emailxDefaults } from '../../src/emailx/assumptions.ts';
+import { EMAILX_DEFAULTS } from '../../src/emailx/assumptions.ts';
 import { attachmentFields } from '../../src/emailx/content-type.ts';
 import { checkHeader } from '../../src/emailx/head.ts';
 import { cpuTime } from '../support/cpu-time.ts';
@@ -35,7 +35,7 @@ describe('time does not grow with the square of', () => {
     ['blanks in a recipient', () => splitAddresses(`a${' '.repeat(MANY)}b`)],
     [
       'quotes in a name that is not closed',
-      () => envelopeOf(`"${'\\"'.repeat(MANY)}<b@example.com>`, settings, emailxDefaults()),
+      () => envelopeOf(`"${'\\"'.repeat(MANY)}<b@example.com>`, settings, EMAILX_DEFAULTS),
     ],
     ['line ends in a header', () => checkHeader(`a${'\r\r\n'.repeat(MANY)}b`, 'normalised')],
     [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CTE_7BIT, CTE_8BIT, CTE_BASE64, CTE_BINARY, CTE_QP } from '../../ashell.def.ts';
 import { dim, F, S, X } from '../../src/basic/index.ts';
-import { emailxDefaults } from '../../src/emailx/assumptions.ts';
+import { EMAILX_DEFAULTS } from '../../src/emailx/assumptions.ts';
 import { type AttachmentRules, readAttachments } from '../../src/emailx/attachments.ts';
 import { contentOf } from '../../src/emailx/content.ts';
 import { attachmentFields } from '../../src/emailx/content-type.ts';
@@ -75,7 +75,7 @@ describe('the structure', () => {
   });
 
   it('has another number for quoted-printable where a site knows it', () => {
-    const rules: AttachmentRules = { ...emailxDefaults(), quotedPrintable: 9 };
+    const rules: AttachmentRules = { ...EMAILX_DEFAULTS, quotedPrintable: 9 };
     expect(readAttachments(structure(1, [{ file: 'f', encoding: 9 }]), rules)[0]?.encoding).toBe('quoted-printable');
     expect(refusal(() => readAttachments(structure(1, [{ file: 'f', encoding: 4 }]), rules))).toBe(
       '80 attachment 1 has the encoding 4; there are 0, 1, 2, 3, 9',
@@ -85,7 +85,7 @@ describe('the structure', () => {
   it('counts with the low byte first', () => {
     const bytes = structure(0, files(1));
     bytes[1] = 1;
-    expect(refusal(() => readAttachments(bytes, { ...emailxDefaults(), attachmentsPast10: 'refused' }))).toMatch(
+    expect(refusal(() => readAttachments(bytes, { ...EMAILX_DEFAULTS, attachmentsPast10: 'refused' }))).toMatch(
       /^80 the structure counts 256 attachments/,
     );
   });
@@ -118,7 +118,7 @@ describe('the structure', () => {
     ['sent', 12],
     ['refused', '80 the structure counts 12 attachments; there are at most 10'],
   ])('more than ten are %s', (attachmentsPast10, expected) => {
-    const read = () => readAttachments(structure(12, files(12)), { ...emailxDefaults(), attachmentsPast10 });
+    const read = () => readAttachments(structure(12, files(12)), { ...EMAILX_DEFAULTS, attachmentsPast10 });
     if (typeof expected === 'number') expect(read()).toHaveLength(expected);
     else expect(refusal(read)).toBe(expected);
   });

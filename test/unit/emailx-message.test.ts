@@ -1,6 +1,6 @@
 // Messages as they go out: every line of a transcript ends in CRLF.
 import { describe, expect, it } from 'vitest';
-import { emailxDefaults, parseEmailxAssumptions } from '../../src/emailx/assumptions.ts';
+import { EMAILX_DEFAULTS, parseEmailxAssumptions } from '../../src/emailx/assumptions.ts';
 import { readAttachments } from '../../src/emailx/attachments.ts';
 import { EmailxError } from '../../src/emailx/error.ts';
 import type { MessageParts, MessageRules } from '../../src/emailx/message.ts';
@@ -18,7 +18,7 @@ const pdf = readAttachments([{ content: 'PDF', name: 'report.pdf' }]);
 const PLAIN: Record<string, Case> = {
   'header, empty line, body, with X-Mailer first': {
     parts: { header: 'From: a@x.example\r\nSubject: hello', body: literal('Hello\r\n') },
-    rules: { xMailer: emailxDefaults().xMailer },
+    rules: { xMailer: EMAILX_DEFAULTS.xMailer },
     lines: `\
 X-Mailer: EMAILX 5.1(142)
 From: a@x.example

@@ -2,7 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import * as ashellDef from '../../ashell.def.ts';
 import { TcpxError, UsageError } from '../../src/core/errors.ts';
-import { EMAILX_ASSUMPTIONS, parseEmailxAssumptions } from '../../src/emailx/assumptions.ts';
+import {
+  describeEmailxAssumptions,
+  EMAILX_DEFAULTS,
+  type EmailxAssumptions,
+  parseEmailxAssumptions,
+} from '../../src/emailx/assumptions.ts';
 import { EmailxError } from '../../src/emailx/error.ts';
 import { parseEmailxOptions } from '../../src/emailx/options.ts';
 import { REFUSALS, type Refusal, STATUSES } from '../../src/emailx/statuses.ts';
@@ -38,13 +43,13 @@ describe('statuses', () => {
 
 describe('assumptions', () => {
   it('have defaults that they accept', () => {
-    for (const [name, { value, accepts, meaning, source }] of Object.entries(EMAILX_ASSUMPTIONS)) {
+    for (const [name, value] of Object.entries(EMAILX_DEFAULTS)) {
+      const { accepts, meaning, source } = describeEmailxAssumptions()[name as keyof EmailxAssumptions];
       expect(accepts(value), name).toBe(true);
       expect(meaning, name).not.toBe('');
       expect(source, name).toMatch(/^emailx §/);
     }
-    const defaults = Object.fromEntries(Object.entries(EMAILX_ASSUMPTIONS).map(([name, { value }]) => [name, value]));
-    expect(parseEmailxAssumptions()).toEqual(defaults);
+    expect(parseEmailxAssumptions()).toEqual(EMAILX_DEFAULTS);
     expect(Object.isFrozen(parseEmailxAssumptions())).toBe(true);
   });
 
