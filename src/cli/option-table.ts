@@ -4,13 +4,19 @@ import { UsageError } from '../core/errors.ts';
 import { nearest } from './suggest.ts';
 import { wholeNumber } from './whole-number.ts';
 
-export interface OptionRow {
-  /** What stands for the value in the help; none for a switch. */
-  readonly value?: string;
+/** As Node's parseArgs takes it, with what the help says. */
+export type OptionRow = {
   readonly short?: string;
   readonly multiple?: true;
   readonly help: string;
-}
+} & (
+  | { readonly type: 'boolean' }
+  | {
+      readonly type: 'string';
+      /** What stands for the value in the help. */
+      readonly value: string;
+    }
+);
 
 export type OptionTable = Readonly<Record<string, OptionRow>>;
 
@@ -28,18 +34,8 @@ export function parseOptions<Table extends OptionTable>(
   table: Table,
   args: readonly string[],
 ): CommandLine<keyof Table & string> {
-  const options = Object.fromEntries(
-    Object.entries<OptionRow>(table).map(([name, { value, short, multiple }]) => [
-      name,
-      {
-        type: value === undefined ? ('boolean' as const) : ('string' as const),
-        ...(short === undefined ? {} : { short }),
-        ...(multiple === undefined ? {} : { multiple: true }),
-      },
-    ]),
-  );
   try {
-    const parsed = parseArgs({ args: [...args], options, allowPositionals: true });
+    const parsed = parseArgs({ args: [...args], options: table, allowPositionals: true });
     const values = new Map(Object.entries(parsed.values));
     return {
       one: (name) => {
@@ -88,9 +84,10 @@ export function numberOption(name: string, value: string | null, least: number, 
 
 /** The table as the help shows it. */
 export function optionLines(table: OptionTable): string {
-  const rows = Object.entries<OptionRow>(table).map(([name, { value, short, help }]) => {
-    const option = `${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`;
-    return option.length > 31 ? `  ${option}\n${' '.repeat(34)}${help}` : `  ${option.padEnd(32)}${help}`;
+  const rows = Object.entries<OptionRow>(table).map(([name, row]) => {
+    const value = row.type === 'string' ? ` ${row.value}` : '';
+    const option = `${row.short === undefined ? '    ' : `-${row.short}, `}--${name}${value}`;
+    return option.length > 31 ? `  ${option}\n${' '.repeat(34)}${row.help}` : `  ${option.padEnd(32)}${row.help}`;
   });
   return `${rows.join('\n')}\n`;
 }

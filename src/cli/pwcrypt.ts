@@ -7,14 +7,20 @@ import { chosen, type OptionTable, optionLines, parseOptions } from './option-ta
 import { readSecret } from './secret-input.ts';
 
 const OPTIONS = {
-  user: { short: 'u', value: 'NAME', help: 'the SMTP user that the password belongs to; needed to decrypt it' },
-  'password-file': { value: 'FILE', help: 'read the password from the one line of this file' },
-  'password-env': { value: 'NAME', help: 'read the password from this variable of the environment' },
+  user: {
+    type: 'string',
+    short: 'u',
+    value: 'NAME',
+    help: 'the SMTP user that the password belongs to; needed to decrypt it',
+  },
+  'password-file': { type: 'string', value: 'FILE', help: 'read the password from the one line of this file' },
+  'password-env': { type: 'string', value: 'NAME', help: 'read the password from this variable of the environment' },
   format: {
+    type: 'string',
     value: 'config|value|decimal',
     help: 'a line for the configuration file (default), the value alone, or the line with character codes',
   },
-  help: { short: 'h', help: 'this text' },
+  help: { type: 'boolean', short: 'h', help: 'this text' },
 } as const satisfies OptionTable;
 
 export function help(): string {
