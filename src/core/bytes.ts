@@ -2,6 +2,7 @@
  * Bytes and Latin-1 text. A-Shell's characters are bytes, so a string that crosses into a variable or onto the wire
  * holds only U+0000 to U+00FF; anything above has no byte and is refused instead of being cut to its low half.
  */
+import { isAscii } from './characters.ts';
 import { UsageError } from './errors.ts';
 
 const beyondLatin1 = /[\u0100-\uffff]/;
@@ -11,9 +12,14 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Whether each character has a byte. */
+export function isLatin1(text: string): boolean {
+  return isAscii(text) || !beyondLatin1.test(text);
+}
+
 /** Throws a UsageError that names the first character above U+00FF, if there is one. */
 export function requireLatin1(text: string): void {
-  if (!beyondLatin1.test(text)) return;
+  if (isLatin1(text)) return;
   const index = text.search(beyondLatin1);
   const code = text.codePointAt(index) ?? 0;
   const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;

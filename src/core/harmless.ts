@@ -1,7 +1,6 @@
 /** Text of others where a terminal shows it. */
+import { hasControl, isAscii } from './characters.ts';
 
-/** Most texts. */
-const PLAIN = /^[ -~]*$/;
 const NAMED: Readonly<Record<string, string>> = { '\r': '\\r', '\n': '\\n', '\t': '\\t', '\0': '\\0' };
 
 /**
@@ -9,13 +8,18 @@ const NAMED: Readonly<Record<string, string>> = { '\r': '\\r', '\n': '\\n', '\t'
  * stay as they are, so that text which holds such escapes already does not change.
  */
 export function harmless(text: string): string {
-  return PLAIN.test(text) ? text : text.replace(unsafe(), escapeCharacter);
+  return isPrintable(text) ? text : text.replace(unsafe(), escapeCharacter);
 }
 
 /** JSON whose texts are harmless, and read back as they were. @throws as JSON.stringify does */
 export function harmlessJson(value: unknown): string {
   const json = JSON.stringify(value);
-  return PLAIN.test(json) ? json : json.replace(unsafe(), escapeUnits);
+  return isPrintable(json) ? json : json.replace(unsafe(), escapeUnits);
+}
+
+/** Most texts. */
+function isPrintable(text: string): boolean {
+  return isAscii(text) && !hasControl(text);
 }
 
 /** V8 makes such classes slowly, even if nobody asks for them. */

@@ -1,5 +1,6 @@
 /** The names of hosts, as programs write them and as the network takes them. */
 import { domainToASCII } from 'node:url';
+import { hasAny, hasControl, isAscii } from './characters.ts';
 import { UsageError } from './errors.ts';
 import { isIP } from './ip.ts';
 
@@ -7,8 +8,9 @@ import { isIP } from './ip.ts';
 const LONGEST = 255;
 
 /** No name has these, and domainToASCII, which reads a host as URLs have it, cuts at them, drops or decodes them. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const FOREIGN = /[\x00-\x20\x7f/\\?#%]/;
+function hasForeign(text: string): boolean {
+  return hasControl(text) || hasAny(text, ' /\\?#%');
+}
 
 /**
  * The name or address to connect to: an internationalised name in its ASCII form, an address without brackets. An empty
@@ -21,11 +23,10 @@ export function hostOf(text: string, option: string): string {
   if (text.includes('://')) throw new UsageError(`${option} is a bare name, without the scheme of '${text}'`);
   const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
   if (isIP(bare) !== 0) return bare;
-  if (FOREIGN.test(text) || text.length > LONGEST) {
+  if (hasForeign(text) || text.length > LONGEST) {
     throw new UsageError(`${option} holds a character that no host name has, or is longer than ${LONGEST}`);
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
-  if (/^[\x00-\x7f]*$/.test(text)) return text;
+  if (isAscii(text)) return text;
   const ascii = asciiName(text);
   if (ascii === null) throw new UsageError(`${option} '${text}' is not a valid internationalised name`);
   return ascii;
@@ -36,7 +37,7 @@ export function hostOf(text: string, option: string): string {
  * nobody wrote: without the characters that vanish, or behind which a URL has something else.
  */
 export function asciiName(text: string): string | null {
-  if (FOREIGN.test(text) || [...text].some(vanishes)) return null;
+  if (hasForeign(text) || [...text].some(vanishes)) return null;
   const ascii = domainToASCII(text);
   // Numbers in other scripts would make an address.
   return ascii === '' || isIP(ascii) !== 0 ? null : ascii;

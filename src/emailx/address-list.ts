@@ -3,6 +3,7 @@
  * where a comma is missing, and nobody learns that it was not sent to. So what is no list is refused, but for forms that
  * lose nobody: `;` between addresses, nothing between commas, dots and `[ ]` in names, a group that does not end.
  */
+import { isPlainAddress } from './plain-address.ts';
 
 export interface ListedMailbox {
   /** Blank for none. A comment where there is no other (RFC 5322 §3.4.1, of old). */
@@ -36,6 +37,10 @@ const DOT_ATOM = /^[^\s<>()[\],;:\\".@]+(?:\.[^\s<>()[\],;:\\".@]+)*$/;
 
 /** The mailboxes of a list, groups taken apart. */
 export function readAddressList(list: string): readonly ListedMailbox[] | NoAddress {
+  if (isPlainAddress(list)) {
+    const [local = '', domain = ''] = list.split('@');
+    return [{ name: '', local, domain, text: list }];
+  }
   return new Reader(list).read();
 }
 

@@ -3,13 +3,15 @@
  * UTF-8. Everything is checked before the first byte goes out, so that no address can become a second command.
  */
 import { isUtf8 } from 'node:buffer';
+import { isLatin1 } from '../core/bytes.ts';
+import { hasControl, isAscii, trimmed } from '../core/characters.ts';
 import { asciiName } from '../core/host-name.ts';
-import { trimmed } from '../core/trim.ts';
 import type { EmailxAssumptions } from './assumptions.ts';
 import { EmailxError } from './error.ts';
+import { isPlainAddress } from './plain-address.ts';
 import type { EmailxSettings } from './settings.ts';
 import type { Refusal } from './statuses.ts';
-import { hasControl, isAscii, quoted, readable } from './text.ts';
+import { quoted, readable } from './text.ts';
 
 export interface Envelope {
   /** The address of MAIL FROM, without brackets; blank is the empty reverse-path. */
@@ -135,8 +137,9 @@ const QUOTED = /"(?:[^"\\]|\\[\s\S])*("|\\?$)/g;
  * lengths of parts are left to the server, as there are real mailboxes that break those rules.
  */
 function faultOf(address: string): string | null {
+  if (isPlainAddress(address)) return null;
   if (hasControl(address)) return 'holds a control character';
-  if (/[\u0100-\uffff]/.test(address)) return 'holds a character above U+00FF: encode the text as UTF-8 first';
+  if (!isLatin1(address)) return 'holds a character above U+00FF: encode the text as UTF-8 first';
   if (!isAscii(address) && !isUtf8(Buffer.from(address, 'latin1'))) return 'is neither ASCII nor UTF-8';
   const [, local = '', at, domain = ''] = PARTS.exec(address) ?? [];
   if (local === '' && at === undefined) return forbidden(address);

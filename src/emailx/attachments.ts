@@ -7,8 +7,8 @@
 import { CTE_7BIT, CTE_8BIT, CTE_BASE64, CTE_BINARY } from '../../ashell.def.ts';
 import { isVariable, NumberVariable, StringVariable, type Variable } from '../basic/variables.ts';
 import { asBuffer } from '../core/bytes.ts';
+import { trimmed } from '../core/characters.ts';
 import { UsageError } from '../core/errors.ts';
-import { trimmed } from '../core/trim.ts';
 import { EMAILX_DEFAULTS } from './assumptions.ts';
 import { EmailxError } from './error.ts';
 

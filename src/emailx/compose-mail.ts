@@ -2,12 +2,13 @@
  * A message from named options, for new code: header lines, text and HTML, attachments, encoded where the standards ask
  * for it. XCALL EMAILX does not use this: there the program writes its own header.
  */
+
 import { createRequire } from 'node:module';
+import { hasControl, hasLineEnd, isAscii, isBlank } from '../core/characters.ts';
 import { UsageError } from '../core/errors.ts';
 import { type Mailbox, parseMailboxes } from './mailboxes.ts';
 import type { MessageParts } from './message.ts';
 import { objectOption, textOption } from './option-checks.ts';
-import { isAscii } from './text.ts';
 
 /** A message by its parts. Text is Unicode; CR, LF and NUL are refused in all of it but `text` and `html`. */
 export interface Letter {
@@ -43,8 +44,6 @@ const LONGEST_LINE = 998;
 const FIELD_NAME = /^[!-9;-~]{1,100}$/;
 /** What fits into a line with the name of its field in front. */
 const LONGEST_WORD = LONGEST_LINE - 102;
-/** Blanks that stand alone: of more than one, readers make one where a line is folded, and none at the ends. */
-const SINGLE_BLANK = /(?<![ \t]) (?![ \t])/;
 /** Written by us, or by the message builder. */
 const OWN_FIELDS: ReadonlySet<string> = new Set([
   ...['from', 'to', 'cc', 'bcc', 'reply-to', 'subject', 'mime-version', 'content-type', 'content-transfer-encoding'],
@@ -121,7 +120,7 @@ function encodedPart(content: string): { encoding: string; body: string } {
 }
 
 function withFinalLineEnd(content: string): string {
-  return /[\r\n]$/.test(content) ? content : `${content}\r\n`;
+  return hasLineEnd(content.slice(-1)) ? content : `${content}\r\n`;
 }
 
 function signed(content: string, signature: string): string {
@@ -161,13 +160,14 @@ export function mailboxField(name: string, mailboxes: readonly Mailbox[]): strin
 function subjectField(subject: string): string[] {
   if (subject === '') return [];
   const line = field('Subject', subject);
-  const keepsBlanks = !/^[ \t]|[ \t]$/.test(subject) && !line.split('\r\n').some(isLongForBlanks);
+  const isTrimmed = !isBlank(subject[0]) && !isBlank(subject.at(-1));
+  const keepsBlanks = isTrimmed && !line.split('\r\n').some(isLongForBlanks);
   return [isPlain(subject) && hasLines(subject) && keepsBlanks ? line : field('Subject', encodedWords(subject))];
 }
 
 /** A header line, folded. */
 function field(name: string, value: string): string {
-  const [first = '', ...words] = value.split(SINGLE_BLANK);
+  const [first = '', ...words] = wordsOf(value);
   const lines: string[] = [];
   let line = `${name}: ${first}`;
   for (const word of words) {
@@ -182,7 +182,19 @@ function field(name: string, value: string): string {
 
 /** Whether there are lines that hold it. */
 function hasLines(value: string): boolean {
-  return value.split(SINGLE_BLANK).every(({ length }) => length <= LONGEST_WORD);
+  return wordsOf(value).every(({ length }) => length <= LONGEST_WORD);
+}
+
+/** Cut at blanks that stand alone: of more than one, readers make one where a line is folded, and none at the ends. */
+function wordsOf(value: string): string[] {
+  const words: string[] = [];
+  let start = 0;
+  for (let at = value.indexOf(' '); at >= 0; at = value.indexOf(' ', at + 1)) {
+    if (isBlank(value[at - 1]) || isBlank(value[at + 1])) continue;
+    words.push(value.slice(start, at));
+    start = at + 1;
+  }
+  return [...words, value.slice(start)];
 }
 
 /** True for a line that only blanks have made so long. */
@@ -193,8 +205,7 @@ function isLongForBlanks(line: string): boolean {
 /** @throws UsageError for CR, LF or NUL: they would end the line and begin another */
 function checked(option: string, given: unknown): string {
   const value = textOption(option, given);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\0-\x08\x0a-\x1f\x7f]/.test(value))
+  if (hasControl(value.replaceAll('\t', ' ')))
     throw new UsageError(`${option} holds a control character such as a line end`);
   return value;
 }

@@ -4,13 +4,13 @@
  * `settings.ts`.
  */
 import { boundedFile } from '../core/bounded-file.ts';
+import { hasControl, trimmed } from '../core/characters.ts';
 import { UsageError } from '../core/errors.ts';
 import { reasonOf } from '../core/reason.ts';
-import { trimmed } from '../core/trim.ts';
 import { EmailxError } from './error.ts';
 import type { MechanismName } from './sasl.ts';
 import { Secret } from './secret.ts';
-import { hasControl, quoted } from './text.ts';
+import { quoted } from './text.ts';
 
 export type AuthMode = MechanismName | 'AUTO' | 'NONE';
 export type Security = 'none' | 'tls' | 'starttls';

@@ -1,9 +1,9 @@
 /** The header fields of an attachment: its Content-Type as the program gave it, and its name where it gave none. */
 import { createRequire } from 'node:module';
-import { trimmedEnd } from '../core/trim.ts';
+import { isAscii, trimmedEnd } from '../core/characters.ts';
 import type { Attachment, TransferEncoding } from './attachments.ts';
 import { EmailxError } from './error.ts';
-import { isAscii, quoted } from './text.ts';
+import { quoted } from './text.ts';
 
 type Library = typeof import('nodemailer/lib/mime-funcs');
 
@@ -71,7 +71,7 @@ function unquoted(value: string): string {
 }
 
 function checkedType(contentType: string, label: string): string {
-  const type = trimmedEnd(contentType.replace(/^content-type[ \t]*:/i, ''), /[;\s]/).trimStart();
+  const type = trimmedEnd(contentType.replace(/^content-type[ \t]*:/i, ''), '; \t\r\n').trimStart();
   if (type === '') return BLANK_TYPE;
   const unfolded = type.replace(/\r\n(?=[ \t])/g, '');
   if (/[\r\n\0]/.test(unfolded)) {

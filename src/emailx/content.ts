@@ -1,6 +1,6 @@
 /** Text or the name of a file with it: the rule of `body` and `signature` (emailx §9, §10). */
 import { encodeLatin1 } from '../core/bytes.ts';
-import { trimmed } from '../core/trim.ts';
+import { trimmed } from '../core/characters.ts';
 
 export type Content = { readonly bytes: Uint8Array } | { readonly file: string };
 

@@ -8,8 +8,8 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { trimmedEnd } from '../core/characters.ts';
 import { UsageError } from '../core/errors.ts';
-import { trimmedEnd } from '../core/trim.ts';
 import { EmailxError } from './error.ts';
 import type { Refusal } from './statuses.ts';
 import { quoted, readable } from './text.ts';
@@ -122,7 +122,7 @@ export class HostFiles {
    */
   locate(spec: string, refusal: Refusal, what: string): string {
     try {
-      return this.#path(trimmedEnd(spec, /[ \t]/));
+      return this.#path(trimmedEnd(spec, ' \t'));
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       throw new EmailxError(refusal, `${what} ${quoted(spec)} ${error.message}`, { cause: error });

@@ -1,5 +1,7 @@
 /** The header lines that are added to those of the program (emailx §8), and what must be unique in them. */
+import { hasAny } from '../core/characters.ts';
 import { EmailxError } from './error.ts';
+import { isPlainAddress } from './plain-address.ts';
 import { quoted } from './text.ts';
 
 export interface GeneratedFieldRules {
@@ -68,11 +70,12 @@ export function generatedFields(
 
 /** A Message-ID that nobody else has, in its brackets (RFC 5322 §3.6.4). */
 export function newMessageId(host: string, uniques: Uniques = UNIQUES): string {
-  return `<${uniques.messageId()}@${/^[A-Za-z0-9.-]+$/.test(host) ? host : 'localhost'}>`;
+  const unique = uniques.messageId();
+  return isPlainAddress(`${unique}@${host}`) ? `<${unique}@${host}>` : `<${unique}@localhost>`;
 }
 
 function oneLine(address: string): string {
-  if (!/[\r\n\0]/.test(address)) return address;
+  if (!hasAny(address, '\r\n\0')) return address;
   throw new EmailxError('badSetting', `REPLYTO ${quoted(address)} holds CR, LF or NUL`);
 }
 

@@ -2,7 +2,7 @@
  * The header section of a message. It comes from the parameter `header`, from the beginning of the body, or from both
  * (emailx §8); its lines are looked at to see which fields the program wrote itself, and otherwise left as they are.
  */
-import { trimmedEnd } from '../core/trim.ts';
+import { hasLineEnd, isBlank, isVisible, trimmedEnd } from '../core/characters.ts';
 import { EmailxError } from './error.ts';
 import { crlfText } from './line-ends.ts';
 import type { Source } from './source.ts';
@@ -11,11 +11,7 @@ import { quoted } from './text.ts';
 /** A body that begins with header lines has its empty line within so many octets. */
 export const LONGEST_HEAD = 256 * 1024;
 
-/** An empty line and the line end before it; a CR is a line end of its own only where no LF follows. */
-const EMPTY_LINE = /(?:^|\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)/;
-const FIELD = /^([!-9;-~]+)[ \t]*:/;
-const CONTINUED = /^[ \t]/;
-const LINE_END = /[\r\n]/;
+const LINE_ENDS = '\r\n';
 
 /** What lies behind the header section: the rest of what was written with it, and the body from an offset on. */
 export interface Head {
@@ -41,19 +37,20 @@ export interface Field {
  */
 export function checkHeader(header: string, lineEnds: 'normalised' | 'refused'): void {
   if (header.includes('\0')) throw new EmailxError('badHeader', 'the header holds a NUL; remove it');
-  const [fields = ''] = header.split(/(?:^|\r\n)\r\n/, 1);
-  for (const line of trimmedEnd(fields, LINE_END).split('\r\n')) {
+  const end = header.startsWith('\r\n') ? 0 : header.indexOf('\r\n\r\n');
+  const fields = end < 0 ? header : header.slice(0, end);
+  for (const line of trimmedEnd(fields, LINE_ENDS).split('\r\n')) {
     const colon = line.indexOf(':');
-    const name = colon < 0 || CONTINUED.test(line) ? '' : line.slice(0, colon);
-    if (!/[\r\n]/.test(lineEnds === 'refused' ? line : name)) continue;
+    const name = colon < 0 || isBlank(line[0]) ? '' : line.slice(0, colon);
+    if (!hasLineEnd(lineEnds === 'refused' ? line : name)) continue;
     throw new EmailxError('badHeader', `the header line ${quoted(line)} holds a CR or LF alone; lines end in CRLF`);
   }
 }
 
 /** The header with exactly one line end at its end; blank for one without contents. */
 export function trimmedHeader(header: string): string {
-  if (/^[ \t\r\n]*$/.test(header)) return '';
-  return `${trimmedEnd(header, LINE_END)}\r\n`;
+  if (trimmedEnd(header, ' \t\r\n') === '') return '';
+  return `${trimmedEnd(header, LINE_ENDS)}\r\n`;
 }
 
 /**
@@ -62,32 +59,33 @@ export function trimmedHeader(header: string): string {
  * @throws EmailxError when a long body has no empty line near its beginning
  */
 export function splitHead(header: string, body: Source): Head {
-  const inHeader = EMPTY_LINE.exec(header);
+  const inHeader = emptyLineOf(header);
   if (inHeader !== null) {
     const { lines, remainder } = cutAt(header, inHeader);
     return { lines, remainder, bodyStart: 0 };
   }
   const joined = header + beginningOf(body);
-  const match = EMPTY_LINE.exec(joined);
-  if (match !== null) {
-    const { lines, remainder } = cutAt(joined, match);
+  const found = emptyLineOf(joined);
+  if (found !== null) {
+    const { lines, remainder } = cutAt(joined, found);
     return { lines, remainder: '', bodyStart: joined.length - remainder.length - header.length };
   }
   if (body.size > LONGEST_HEAD) {
     const reason = `no empty line ends the header within the first ${LONGEST_HEAD} octets`;
     throw new EmailxError('badHeader', `${reason}; put one between header and text`);
   }
-  const lines = /[\r\n]$|^$/.test(joined) ? joined : `${joined}\r\n`;
+  const isEnded = joined === '' || hasLineEnd(joined.slice(-1));
+  const lines = isEnded ? joined : `${joined}\r\n`;
   return { lines: crlfText(lines), remainder: '', bodyStart: body.size };
 }
 
 /** True if all lines up to the first empty one are header fields, and there is an empty one. */
 export function beginsWithHeader(body: Source): boolean {
   const beginning = beginningOf(body);
-  const match = EMPTY_LINE.exec(beginning);
-  if (match === null || match.index === 0) return false;
-  const [first = '', ...others] = beginning.slice(0, match.index).split(/\r\n|\r|\n/);
-  return FIELD.test(first) && others.every((line) => FIELD.test(line) || CONTINUED.test(line));
+  const found = emptyLineOf(beginning);
+  if (found === null || found.start === 0) return false;
+  const [first = '', ...others] = beginning.slice(0, found.start).split(/\r\n|\r|\n/);
+  return nameOf(first) !== '' && others.every((line) => nameOf(line) !== '' || isBlank(line[0]));
 }
 
 /** Header lines as fields, in their order. Together their texts are the lines. */
@@ -98,8 +96,8 @@ export function fieldsOf(lines: string): Field[] {
     next = end < 0 ? lines.length : end + 2;
     const line = lines.slice(start, next);
     const last = fields.at(-1);
-    if (last !== undefined && CONTINUED.test(line)) last.text += line;
-    else fields.push({ name: FIELD.exec(line)?.[1]?.toLowerCase() ?? '', text: line });
+    if (last !== undefined && isBlank(line[0])) last.text += line;
+    else fields.push({ name: nameOf(line).toLowerCase(), text: line });
   }
   return fields;
 }
@@ -114,11 +112,38 @@ export function fieldValue(fields: readonly Field[], name: string): string | nul
     .trim();
 }
 
-function cutAt(text: string, { 0: found, index }: RegExpExecArray): { lines: string; remainder: string } {
-  return {
-    lines: crlfText(index === 0 ? '' : `${text.slice(0, index)}\r\n`),
-    remainder: text.slice(index + found.length),
-  };
+/** The name in front of the colon; blank for a line that is not `name: value`. */
+function nameOf(line: string): string {
+  const name = trimmedEnd(line.slice(0, Math.max(0, line.indexOf(':'))), ' \t');
+  return isVisible(name) ? name : '';
+}
+
+interface EmptyLine {
+  /** Where the line in front of it ends; 0 where there is none. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The first empty line; a CR is a line end of its own only where no LF follows. */
+function emptyLineOf(text: string): EmptyLine | null {
+  let cr = text.indexOf('\r');
+  let lf = text.indexOf('\n');
+  let start = 0;
+  let next = 0;
+  for (;;) {
+    if (cr >= 0 && cr < next) cr = text.indexOf('\r', next);
+    if (lf >= 0 && lf < next) lf = text.indexOf('\n', next);
+    if (cr < 0 && lf < 0) return null;
+    const lineEnd = lf < 0 || (cr >= 0 && cr < lf) ? cr : lf;
+    const behind = lineEnd + (lineEnd === cr && lf === cr + 1 ? 2 : 1);
+    if (lineEnd === next) return { start, end: behind };
+    start = lineEnd;
+    next = behind;
+  }
+}
+
+function cutAt(text: string, { start, end }: EmptyLine): { lines: string; remainder: string } {
+  return { lines: crlfText(start === 0 ? '' : `${text.slice(0, start)}\r\n`), remainder: text.slice(end) };
 }
 
 function beginningOf(body: Source): string {

@@ -2,6 +2,8 @@
  * Line ends of text: a CR without LF and a LF without CR become CRLF, as both are forbidden on the wire (RFC 5321
  * §2.3.8) and servers do not agree on what they mean. Blocks may be cut anywhere, also between CR and LF.
  */
+import { hasLineEnd } from '../core/characters.ts';
+
 export const CR = 13;
 export const LF = 10;
 export const CRLF: Buffer = Buffer.from('\r\n', 'latin1');
@@ -22,7 +24,7 @@ export function* withCrlf(blocks: Iterable<Buffer>): Generator<Buffer, void, voi
 
 /** {@link withCrlf} for text that is there in one piece. */
 export function crlfText(text: string): string {
-  return /[\r\n]/.test(text) ? text.replaceAll('\r\n', '\n').replaceAll('\r', '\n').replaceAll('\n', '\r\n') : text;
+  return hasLineEnd(text) ? text.replaceAll('\r\n', '\n').replaceAll('\r', '\n').replaceAll('\n', '\r\n') : text;
 }
 
 /** True if there is a CR without LF or a LF without CR; what stands before and behind the bytes counts as neither. */

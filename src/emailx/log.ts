@@ -3,8 +3,8 @@
  * jobs may share it. A log that cannot be written never makes a send fail: it falls silent and warns once per file.
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { trimmedEnd } from '../core/characters.ts';
 import { reasonOf } from '../core/reason.ts';
-import { trimmedEnd } from '../core/trim.ts';
 import { EmailxError } from './error.ts';
 import type { EmailxPolicy } from './options.ts';
 import { Redactor } from './redactor.ts';
@@ -219,7 +219,7 @@ function line(text: string): string {
 
 /** Lines that end in LF, without one at the end; other control characters are spelled out. */
 function block(text: string): string {
-  return trimmedEnd(text.replace(/\r\n/g, '\n'), /\n/).replace(
+  return trimmedEnd(text.replace(/\r\n/g, '\n'), '\n').replace(
     CONTROL,
     (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );

@@ -1,5 +1,6 @@
 /** What sendMail sends, and to whom: the message with its files open, and the envelope. */
 import { resolve } from 'node:path';
+import { isAscii } from '../core/characters.ts';
 import { UsageError } from '../core/errors.ts';
 import { type Envelope, mailbox } from './addresses.ts';
 import { EMAILX_DEFAULTS } from './assumptions.ts';
@@ -132,7 +133,6 @@ function envelopeOf(options: MailOptions, { domain, redirect, addBcc }: ContentD
   const replaced = parseMailboxes('REDIRECT', redirect, domain).map(({ address }) => bytes(address, 'REDIRECT'));
   const recipients = replaced.length > 0 ? replaced : everyone;
   const from2 = sender === undefined ? '' : bytes(sender.address, 'from');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
-  const needsSmtpUtf8 = [from2, ...recipients].some((address) => /[^\x00-\x7f]/.test(address));
+  const needsSmtpUtf8 = [from2, ...recipients].some((address) => !isAscii(address));
   return { sender: from2, recipients, redirected: replaced.length > 0 ? everyone : [], needsSmtpUtf8 };
 }

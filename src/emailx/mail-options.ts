@@ -1,5 +1,7 @@
 /** The options of sendMail: as a program writes them, and checked. */
+
 import type { CancelSignal } from '../core/cancellation.ts';
+import { hasControl } from '../core/characters.ts';
 import { Deadline, NEVER } from '../core/deadline.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
@@ -15,7 +17,6 @@ import { flag, functionOrNone, knownOptions, milliseconds, objectOption, oneOf, 
 import { MECHANISMS, type MechanismName } from './sasl.ts';
 import { heloName, parseServer, type ServerAddress } from './server-address.ts';
 import type { OpeningOptions } from './smtp-session.ts';
-import { hasControl } from './text.ts';
 
 const TLS_USES = ['require', 'prefer', 'implicit', 'never'] as const;
 /**

@@ -1,9 +1,9 @@
 /** Addresses as people write them: `ann@example.com`, `Ann <ann@example.com>, "Bob, Jr." <bob@example.com>` (RFC 5322 §3.4). */
+import { hasControl, isAscii } from '../core/characters.ts';
 import { UsageError } from '../core/errors.ts';
 import { asciiName } from '../core/host-name.ts';
 import { readAddressList } from './address-list.ts';
 import { textOption } from './option-checks.ts';
-import { hasControl, isAscii } from './text.ts';
 
 export interface Mailbox {
   /** Blank for none. */

@@ -3,14 +3,14 @@
  * wins (reference emailx §2, §12, §13).
  */
 import { EMF_ALREADYOPEN, EMF_CLOSEONLY, EMF_OPENONLY, EMF_STARTTLS, EMF_TLS } from '../../ashell.def.ts';
-import { trimmed } from '../core/trim.ts';
+import { hasControl, trimmed } from '../core/characters.ts';
 import type { EmailxAssumptions } from './assumptions.ts';
 import type { AuthMode, ConfigItems, Security } from './config-file.ts';
 import { EmailxError } from './error.ts';
 import { fromDecimal, openPassword } from './pwcrypt.ts';
 import { Secret } from './secret.ts';
 import { heloName, isHostName, parseServer, type ServerAddress } from './server-address.ts';
-import { hasControl, quoted } from './text.ts';
+import { quoted } from './text.ts';
 
 /** The arguments of a call that a configuration can stand in for; blank where the call has none. */
 export interface CallSettings {

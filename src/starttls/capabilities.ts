@@ -15,7 +15,7 @@ const OLD_AUTH = 'AUTH=';
 export function capabilitiesOf(entries: readonly string[]): Capabilities {
   const byKeyword = new Map<string, string[]>();
   for (const entry of entries) {
-    const [first = '', ...others] = entry.trim().split(/[ \t]+/);
+    const [first = '', ...others] = wordsOf(entry);
     const word = first.toUpperCase();
     const [name, parameters]: [string, string[]] = word.startsWith(OLD_AUTH)
       ? ['AUTH', [first.slice(OLD_AUTH.length), ...others]]
@@ -31,6 +31,14 @@ export function capabilitiesOf(entries: readonly string[]): Capabilities {
   };
 }
 
+function wordsOf(entry: string): string[] {
+  return entry
+    .trim()
+    .replaceAll('\t', ' ')
+    .split(' ')
+    .filter((word) => word !== '');
+}
+
 /** Keywords that middle boxes and attackers leave behind where they have overwritten one. */
 const OVERWRITTEN = /^(?:X{4,}[A-Z]?|\*{4,}|_{4,})$/i;
 /** The same, of fewer letters: such a word may be a keyword of its own, unless it is as long as the one that is missing. */
@@ -38,7 +46,7 @@ const OVERWRITTEN_BRIEFLY = /^(?:X+|\*+|_+)$/i;
 
 /** Why a list without `keyword` looks as if it had been there; null when it does not, or is there. */
 export function mutilated(entries: readonly string[], keyword: string): string | null {
-  const names = entries.map((entry) => entry.trim().split(/[ \t]+/)[0] ?? '');
+  const names = entries.map((entry) => wordsOf(entry)[0] ?? '');
   if (names.some((name) => name.toUpperCase() === keyword)) return null;
   const found = names.find(
     (name) =>

@@ -3,8 +3,8 @@
  * since whatever lies behind a message decides whether TLS can start.
  */
 import { asBuffer } from '../core/bytes.ts';
+import { trimmed } from '../core/characters.ts';
 import type { Op } from '../core/op.ts';
-import { trimmed } from '../core/trim.ts';
 import { quoted } from './quoted.ts';
 import { DialogueError, type Wire } from './wire.ts';
 

@@ -11,11 +11,11 @@ export interface SmtpReply {
   readonly lines: readonly string[];
 }
 
-/*
- * reply-line = code SP text / code      the last
- *              code "-" text            one before it
- */
-const REPLY_LINE = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
+/** The length of a code. */
+const CODE = 3;
+const LOWEST = 200;
+const HIGHEST = 599;
+const DIGIT_0 = 48;
 /** More lines than any server has reason to send in one reply. */
 const MOST_LINES = 1_000;
 
@@ -28,17 +28,34 @@ export function* smtpReplyOp(wire: Wire): Op<SmtpReply> {
   const lines: string[] = [];
   for (;;) {
     const line = yield* wire.lineOp();
-    const match = REPLY_LINE.exec(line);
-    if (match === null) {
+    const code = replyCode(line);
+    if (code === null) {
       throw new DialogueError('malformed', `not a reply with a code: ${quoted(wire.conceal?.(line) ?? line)}`);
     }
-    const [, code = '', separator = ' ', text = ''] = match;
-    lines.push(text);
-    if (separator === ' ') return { code: Number(code), lines };
+    lines.push(line.slice(CODE + 1));
+    if (line[CODE] !== '-') return { code, lines };
     if (lines.length >= MOST_LINES) {
       throw new DialogueError('malformed', `a reply of more than ${MOST_LINES} lines`);
     }
   }
+}
+
+/**
+ *     reply-line = code SP text / code      the last
+ *                  code "-" text            one before it
+ *
+ * Null for what is none.
+ */
+function replyCode(line: string): number | null {
+  const separator = line.charAt(CODE);
+  if (separator !== '' && separator !== ' ' && separator !== '-') return null;
+  let code = 0;
+  for (let at = 0; at < CODE; at += 1) {
+    const digit = line.charCodeAt(at) - DIGIT_0;
+    if (!(digit >= 0 && digit <= 9)) return null;
+    code = code * 10 + digit;
+  }
+  return code >= LOWEST && code <= HIGHEST ? code : null;
 }
 
 /** A reply as one line, the code in front. */

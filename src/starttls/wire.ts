@@ -445,10 +445,16 @@ function injected(stray: Stray | null, peer: Role): DialogueError {
   );
 }
 
+const LINE_BREAKERS = [
+  ['CR', '\r'],
+  ['LF', '\n'],
+  ['NUL', '\0'],
+] as const;
+
 /** @throws UsageError for text with CR, LF or NUL, which would end a command and begin another */
 export function requireOneLine(text: string): void {
-  const found = /[\r\n\0]/.exec(text);
-  if (found === null) return;
-  const name = { '\r': 'CR', '\n': 'LF', '\0': 'NUL' }[found[0]];
-  throw new UsageError(`a command cannot hold ${name} (at index ${found.index})`);
+  for (const [name, character] of LINE_BREAKERS) {
+    const index = text.indexOf(character);
+    if (index >= 0) throw new UsageError(`a command cannot hold ${name} (at index ${index})`);
+  }
 }
