@@ -121,8 +121,8 @@ export const CTE_BINARY = 3;
 export const CTE_QP = 4;
 
 /** Every A-Shell symbol above by name: upper case, underscore spelling. */
-export const symbols: ReadonlyMap<string, number> = new Map(
-  Object.entries({
+export const symbols: ReadonlyMap<string, number> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ Object.entries({
     TCPOP_ACCEPT,
     TCPOP_WRITE,
     TCPOP_READ,

@@ -33,8 +33,8 @@ const GROUPS = [
   { name: 'engine-node', test: /src\/(net\/node(?!-tls|-secure|-seam)|tcpx\/engine-node)/ },
 ];
 
-/** What every engine takes with it, of which a program loads one. */
-const BOTH_ENGINES = /src\/(core\/byte-queue|net\/(limits|lookup))\.ts$/;
+/** The engine that every program can fall back on, which is small, and what the other one takes with it. */
+const ENGINES = /src\/(core\/byte-queue|net\/(limits|lookup|node(?!-tls|-secure|-seam)[^/]*)|tcpx\/engine-node)\.ts$/;
 
 /** A CommonJS file has what an ES module must make first, for which Node would have to load more. */
 const OWN_REQUIRE: Plugin = {
@@ -102,8 +102,8 @@ for (const program of ['help', ...SUBCOMMANDS.keys()]) {
       format: 'cjs',
       entryFileNames: '[name].cjs',
       chunkFileNames: `${program}.[name].cjs`,
-      // With all that it loads at once, and what one engine or the other will need.
-      codeSplitting: { groups: [{ name: program, test: (id: string) => id.endsWith(entry) || BOTH_ENGINES.test(id) }] },
+      // With all that it loads at once, and the engines as far as most runs need them.
+      codeSplitting: { groups: [{ name: program, test: (id: string) => id.endsWith(entry) || ENGINES.test(id) }] },
       // For start.ts, which reads bytes as characters, runs each file as a function and has no import().
       charset: 'ascii',
       banner: '(function (exports, require, module, __filename) {',

@@ -67,8 +67,8 @@ export class SymbolSet {
 }
 
 /** Our own numbers. */
-export const builtInSymbols: SymbolSet = new SymbolSet(
-  once(() => new Map(Array.from(symbols, ([name, value]) => [name, { value, origin: BUILT_IN }]))),
+export const builtInSymbols: SymbolSet = /* @__PURE__ */ new SymbolSet(
+  /* @__PURE__ */ once(() => new Map(Array.from(symbols, ([name, value]) => [name, { value, origin: BUILT_IN }]))),
 );
 
 /** The number of a symbol of ours, spelled with `_` or `'` and in any case; undefined if there is none. */
