@@ -42,6 +42,13 @@ const OWN_REQUIRE: Plugin = {
   transform: (code) => code.replaceAll('createRequire(import.meta.url)', 'require'),
 };
 
+/** Lets start.ts fill the exports of a program, of which there are many, when another file asks for them. */
+const EXPORTS_ON_DEMAND: Plugin = {
+  name: 'exports-on-demand',
+  renderChunk: (code, { isEntry }) =>
+    isEntry ? code.replace(/^(?:exports\.[\w$]+ = [\w$]+;\n?)+/m, 'module.complete = () => {\n$&};\n') : null,
+};
+
 interface Bundle {
   readonly input: Readonly<Record<string, string>>;
   readonly output: OutputOptions;
@@ -111,7 +118,7 @@ for (const program of ['help', ...SUBCOMMANDS.keys()]) {
       dynamicImportInCjs: false,
       comments: false,
     },
-    plugins: [OWN_REQUIRE],
+    plugins: [OWN_REQUIRE, EXPORTS_ON_DEMAND],
   });
 }
 const built = fingerprint(bin);

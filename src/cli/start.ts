@@ -16,7 +16,13 @@ declare const BUILD: string;
 declare const require: (id: string) => unknown;
 declare const __dirname: string;
 
-type Wrapper = (exports: object, require: (id: string) => unknown, module: { exports: object }, file: string) => void;
+interface Module {
+  readonly exports: object;
+  /** Fills `exports`, where a program has that done when another file asks for it: most runs need no other. */
+  complete?(): void;
+}
+
+type Wrapper = (exports: object, require: (id: string) => unknown, module: Module, file: string) => void;
 
 const [, , ...args] = process.argv;
 const [first = '', topic = ''] = args;
@@ -27,22 +33,22 @@ const program = SUBCOMMANDS.has(subcommand) ? subcommand : 'help';
 const directory = cacheDirectory(process.env);
 const file = `${directory}/${program}-${process.version}-${process.platform}-${process.arch}.bin`;
 const cache = directory === null ? null : readCodeCache(directory, file, BUILD);
-const asked = args.flatMap(askedBy);
+/** What the arguments ask for, as far as one can tell, and never what they say: names of options, schemes of URLs. */
+const asked =
+  `\0${args.join('\0')}`.match(/(?<=\0)(?:--[a-z][a-z-]{0,30}|-[A-Za-z]|[a-z][a-z-]{0,30}:(?=\/\/))/g) ?? [];
 const scripts = new Map<string, Script>();
 /** What no run before was asked for may call functions that none has. */
 let isComplete = asked.every((thing) => cache?.asked.includes(thing));
-const modules = new Map<string, { exports: object }>();
-
-/** What an argument asks for, as far as one can tell, and never what it says: the name of an option, the scheme of a URL. */
-function askedBy(argument: string): readonly string[] {
-  return /^(?:--[a-z][a-z-]{0,30}|-[A-Za-z]|[a-z][a-z-]{0,30}:(?=\/\/))/.exec(argument) ?? [];
-}
+const modules = new Map<string, Module>();
 
 function load(id: string): unknown {
   if (!id.startsWith('./')) return require(id);
   const known = modules.get(id);
-  if (known !== undefined) return known.exports;
-  const module = { exports: {} };
+  if (known !== undefined) {
+    known.complete?.();
+    return known.exports;
+  }
+  const module: Module = { exports: {} };
   modules.set(id, module);
   const path = `${__dirname}/${id.slice(2)}`;
   // The build writes ASCII, and the wrapper.

@@ -1,5 +1,6 @@
 /** Plaintext where only TLS may follow: what becomes of it, and who is told. */
 import { channel } from 'node:diagnostics_channel';
+import { once } from '../core/once.ts';
 import type { Role, Stray } from './channel.ts';
 
 /**
@@ -22,12 +23,12 @@ export interface Injection {
 /** Where injections are published, whatever becomes of them: a channel of node:diagnostics_channel. */
 export const INJECTION_CHANNEL = 'tcpx:injection';
 
-const injections = channel(INJECTION_CHANNEL);
+const injections = once(() => channel(INJECTION_CHANNEL));
 
 /** @param stray null for what nobody could count */
 export function publishInjection(stray: Stray | null, from: Role, policy: InjectionPolicy): void {
-  if (!injections.hasSubscribers) return;
+  if (!injections().hasSubscribers) return;
   const sample = stray === null ? null : Buffer.from(stray.head).toString('hex');
   const injection: Injection = { from, count: stray?.count ?? null, sample, policy };
-  injections.publish(injection);
+  injections().publish(injection);
 }
