@@ -6,10 +6,12 @@ import { parseEmailxAssumptions } from '../../src/emailx/assumptions.ts';
 import { DIRECTIVES, parseConfig } from '../../src/emailx/config-file.ts';
 import { EmailxError } from '../../src/emailx/error.ts';
 import { HostFiles } from '../../src/emailx/filespec.ts';
+import { checkHeader, fieldsOf, splitHead } from '../../src/emailx/head.ts';
 import { fromDecimal, openPassword, toDecimal } from '../../src/emailx/pwcrypt.ts';
 import { Redactor } from '../../src/emailx/redactor.ts';
 import { parseServer } from '../../src/emailx/server-address.ts';
 import { mergeSettings } from '../../src/emailx/settings.ts';
+import { MemorySource } from '../../src/emailx/source.ts';
 
 // Whatever a program or a file says: it is either refused with EMAILX's status and one line of reason, or what comes
 // out of it can stand in an SMTP command and nothing of it is lost.
@@ -54,6 +56,55 @@ function isOneArgument(address: string): boolean {
   }
   return !quoted;
 }
+
+/** An empty line and the line end before it; a CR is a line end of its own only where no LF follows. */
+const EMPTY_LINE = /(?:^|\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)/;
+const lines = fc.array(fc.constantFrom('\r', '\n', '\r\n', 'a', 'A-b: ', ' ', '\t', ':', '\x7f'), { maxLength: 12 });
+const head = lines.map((parts) => parts.join(''));
+
+describe('a header', () => {
+  const crlf = (given: string) => given.replace(/\r\n|\r|\n/g, '\r\n');
+
+  it('ends at the first empty line, and with the text where there is none', () => {
+    run(
+      fc.property(head, (given) => {
+        const split = splitHead('', new MemorySource(Buffer.from(given, 'latin1'), ''));
+        const found = EMPTY_LINE.exec(given);
+        const cut = found === null ? given : given.slice(0, found.index);
+        const isWhole = cut === '' || (found === null && /[\r\n]$/.test(cut));
+        expect(split.lines).toBe(crlf(isWhole ? cut : `${cut}\r\n`));
+        expect(split.bodyStart).toBe(found === null ? given.length : found.index + found[0].length);
+        const inHeader = found === null ? null : splitHead(given, new MemorySource(Buffer.alloc(0), ''));
+        if (inHeader !== null) expect(inHeader.remainder).toBe(given.slice(split.bodyStart));
+      }),
+    );
+  });
+
+  it('has fields as RFC 5322 has them', () => {
+    run(
+      fc.property(head, (given) => {
+        const fields = fieldsOf(crlf(given));
+        expect(fields.map((field) => field.text).join('')).toBe(crlf(given));
+        for (const field of fields) {
+          expect(field.name).toBe(/^([!-9;-~]+)[ \t]*:/.exec(field.text)?.[1]?.toLowerCase() ?? '');
+        }
+      }),
+    );
+  });
+
+  it('is refused for a name that is cut by a line end', () => {
+    run(
+      fc.property(head, (given) => {
+        const [fields = ''] = given.split(/(?:^|\r\n)\r\n/, 1);
+        const isCut = fields
+          .replace(/[\r\n]+$/, '')
+          .split('\r\n')
+          .some((line) => /^(?![ \t])[^:]*[\r\n][^:]*:/.test(line));
+        expect(refusedOr([74], '', () => checkHeader(given, 'normalised')) === null).toBe(isCut);
+      }),
+    );
+  });
+});
 
 describe('addresses', () => {
   it('are refused, or each of them is one argument of a command', () => {

@@ -1,10 +1,47 @@
 import { describe, expect, it } from 'vitest';
-import { trimmed, trimmedEnd } from '../../src/core/characters.ts';
+import { isLatin1 } from '../../src/core/bytes.ts';
+import {
+  hasAny,
+  hasControl,
+  hasLineEnd,
+  isAscii,
+  isDigits,
+  isVisible,
+  trimmed,
+  trimmedEnd,
+} from '../../src/core/characters.ts';
 import { envelopeOf, splitAddresses } from '../../src/emailx/addresses.ts';
 import { EMAILX_DEFAULTS } from '../../src/emailx/assumptions.ts';
 import { attachmentFields } from '../../src/emailx/content-type.ts';
 import { checkHeader } from '../../src/emailx/head.ts';
+import { isPlainAddress } from '../../src/emailx/plain-address.ts';
 import { cpuTime } from '../support/cpu-time.ts';
+
+const UNITS = Array.from({ length: 0x1_0000 }, (_, code) => String.fromCharCode(code));
+/** Each unit of UTF-16 alone, and between others. */
+const TEXTS = ['', ...UNITS, ...UNITS.map((unit) => `a${unit}1`), '\ud83d\ude00'];
+
+describe('a text is told as by the expression for', () => {
+  it.each<[string, (text: string) => boolean, RegExp]>([
+    ['ASCII', isAscii, /^[\0-\x7f]*$/],
+    ['Latin-1', isLatin1, /^[\0-\xff]*$/],
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+    ['control characters', hasControl, /[\0-\x1f\x7f]/],
+    ['visible characters', isVisible, /^[!-~]+$/],
+    ['digits', isDigits, /^[0-9]+$/],
+    ['line ends', hasLineEnd, /[\r\n]/],
+    ['some characters', (text) => hasAny(text, ' @]'), /[ @\]]/],
+    ['a local part', (text) => isPlainAddress(`${text}@b`), /^[A-Za-z0-9._+-]+$/],
+    ['a domain', (text) => isPlainAddress(`a@${text}`), /^[A-Za-z0-9._+-]+$/],
+  ])('%s', (_what, tells, expression) => {
+    expect(TEXTS.filter((text) => tells(text) !== expression.test(text))).toEqual([]);
+  });
+
+  it('an address with one @', () => {
+    expect(['@', 'a@', '@b', 'a', 'a@b@c', ''].filter(isPlainAddress)).toEqual([]);
+    expect(isPlainAddress('ann.lee+list@mail_1.example-2.com')).toBe(true);
+  });
+});
 
 describe('trimming', () => {
   it.each([
