@@ -71,7 +71,7 @@ function unquoted(value: string): string {
 }
 
 function checkedType(contentType: string, label: string): string {
-  const type = trimmedEnd(contentType.replace(/^content-type[ \t]*:/i, ''), '; \t\r\n').trimStart();
+  const type = trimmedEnd(contentType.replace(/^content-type[ \t]*:/i, ''), '; \t\r\n\f\v').trimStart();
   if (type === '') return BLANK_TYPE;
   const unfolded = type.replace(/\r\n(?=[ \t])/g, '');
   if (/[\r\n\0]/.test(unfolded)) {

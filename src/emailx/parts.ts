@@ -6,7 +6,7 @@ import { EmailxError } from './error.ts';
 import { CRLF, LF, withCrlf } from './line-ends.ts';
 import { type LineFacts, LONGEST_LINE, lineFacts } from './line-facts.ts';
 import { quotedPrintable } from './quoted-printable.ts';
-import { constant, produced, type Segment } from './segments.ts';
+import { constant, type Origin, produced, type Segment } from './segments.ts';
 import type { Source } from './source.ts';
 
 /** What the parts have to fit into. */
@@ -53,6 +53,10 @@ const ENCODED = { eightBit: false, binary: false, endsWithLineEnd: false, hasBou
  */
 export function textPart(text: Text, encodable: boolean, limits: Limits): Part {
   const { remainder, body, bodyStart, signature } = text;
+  const origin: Origin = {
+    isUnchanged: () => body.isUnchanged() && (signature?.isUnchanged() ?? true),
+    changed: () => (body.isUnchanged() ? (signature ?? body) : body).changed(),
+  };
   const small = remainder.length + body.size - bodyStart + (signature?.size ?? 0) <= BLOCK_SIZE;
   const kept = small ? gathered(linesOf(text)) : null;
   const chunks = () => (kept === null ? linesOf(text) : [kept]);
@@ -63,8 +67,8 @@ export function textPart(text: Text, encodable: boolean, limits: Limits): Part {
     throw new EmailxError('longLine', `${unfitness(facts)} in the text; ${advice}`);
   }
   const encoded = encodable && ((unfit && limits.longLines === 'encoded') || (facts.eightBit && !limits.eightBitMime));
-  if (encoded) return encodedText(chunks, () => body.changed());
-  const segment = kept === null ? produced(facts.size, chunks, () => body.changed()) : constant(kept);
+  if (encoded) return encodedText(chunks, origin);
+  const segment = kept === null ? produced(facts.size, chunks, origin) : constant(kept);
   return { encoding: facts.eightBit ? '8bit' : '7bit', segment, facts: plainFacts(facts) };
 }
 
@@ -85,10 +89,7 @@ export function attachmentPart(source: Source, encoding: TransferEncoding, label
     case 'base64':
       return inBase64(source);
     case 'quoted-printable':
-      return encodedText(
-        () => blocksOf(source),
-        () => source.changed(),
-      );
+      return encodedText(() => blocksOf(source), source);
     case '7bit':
     case '8bit':
       return textAttachment(source, encoding, label, limits);
@@ -99,18 +100,17 @@ export function attachmentPart(source: Source, encoding: TransferEncoding, label
 
 function textAttachment(source: Source, encoding: '7bit' | '8bit', label: string, limits: Limits): Part {
   const chunks = () => withCrlf(blocksOf(source));
-  const changed = () => source.changed();
   const facts = lineFacts(chunks(), limits.boundary);
   const unfit = isUnfit(facts);
   if (unfit && limits.longLines === 'refused') {
     throw new EmailxError('badAttachment', `${unfitness(facts)} in ${label}; use base64 instead of ${encoding}`);
   }
   if ((unfit && limits.longLines === 'encoded') || (facts.eightBit && !limits.eightBitMime)) {
-    return encodedText(chunks, changed);
+    return encodedText(chunks, source);
   }
   return {
     encoding: facts.eightBit ? '8bit' : encoding,
-    segment: produced(facts.size, chunks, changed),
+    segment: produced(facts.size, chunks, source),
     facts: plainFacts(facts),
   };
 }
@@ -121,27 +121,23 @@ function binaryAttachment(source: Source, limits: Limits): Part {
   const { eightBit, longestLine, endsWithLineEnd, found } = facts;
   const binary = isUnfit(facts) || facts.loneLineEnd;
   if ((binary && !limits.binaryMime) || (eightBit && !limits.eightBitMime)) return inBase64(source);
-  const segment = produced(facts.size, chunks, () => source.changed());
+  const segment = produced(facts.size, chunks, source);
   return { encoding: 'binary', segment, facts: { eightBit, binary, longestLine, endsWithLineEnd, hasBoundary: found } };
 }
 
 function inBase64(source: Source): Part {
   const size = base64Size(source.size);
-  const segment = produced(
-    size,
-    () => base64Of(source),
-    () => source.changed(),
-  );
+  const segment = produced(size, () => base64Of(source), source);
   return { encoding: 'base64', segment, facts: { ...ENCODED, longestLine: Math.min(size, ROW_CHARACTERS) } };
 }
 
 /** How long it becomes only shows when it is made: once to measure, once to send. */
-function encodedText(chunks: () => Iterable<Buffer>, changed: Parameters<typeof produced>[2]): Part {
+function encodedText(chunks: () => Iterable<Buffer>, origin: Origin): Part {
   const encoded = () => quotedPrintable(chunks());
   const { size, longestLine, endsWithLineEnd } = lineFacts(encoded());
   return {
     encoding: 'quoted-printable',
-    segment: produced(size, encoded, changed),
+    segment: produced(size, encoded, origin),
     facts: { ...ENCODED, longestLine, endsWithLineEnd },
   };
 }

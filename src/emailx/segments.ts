@@ -14,31 +14,40 @@ export function constant(bytes: Buffer): Segment {
   return { size: bytes.length, bytes, chunks: () => (bytes.length > 0 ? [bytes] : []) };
 }
 
-/** A segment whose size was found out before. It never ends as if complete with another: `changed` is thrown. */
-export function produced(size: number, chunks: () => Iterable<Buffer>, changed: () => EmailxError): Segment {
-  return new Produced(size, chunks, changed);
+/** What a segment is read from when it is sent. */
+export interface Origin {
+  /** Nobody has written over what was there when it was opened. */
+  isUnchanged(): boolean;
+  /** To be thrown for what has changed. */
+  changed(): EmailxError;
+}
+
+/** A segment whose size was found out before. It never ends as if complete with another, or over a changed origin. */
+export function produced(size: number, chunks: () => Iterable<Buffer>, origin: Origin): Segment {
+  return new Produced(size, chunks, origin);
 }
 
 class Produced implements Segment {
   readonly size: number;
   readonly bytes = null;
   readonly #chunks: () => Iterable<Buffer>;
-  readonly #changed: () => EmailxError;
+  readonly #origin: Origin;
 
-  constructor(size: number, chunks: () => Iterable<Buffer>, changed: () => EmailxError) {
+  constructor(size: number, chunks: () => Iterable<Buffer>, origin: Origin) {
     this.size = size;
     this.#chunks = chunks;
-    this.#changed = changed;
+    this.#origin = origin;
   }
 
   *chunks(): Iterable<Buffer> {
     let left = this.size;
     for (const chunk of this.#chunks()) {
       left -= chunk.length;
-      if (left < 0) throw this.#changed();
+      // Ahead of the last chunk: with that the server may have all it needs.
+      if (left < 0 || (left === 0 && !this.#origin.isUnchanged())) throw this.#origin.changed();
       yield chunk;
     }
-    if (left > 0) throw this.#changed();
+    if (left > 0) throw this.#origin.changed();
   }
 }
 

@@ -9,10 +9,11 @@ import { basename } from 'node:path';
 import { asBuffer } from '../core/bytes.ts';
 import { reasonOf } from '../core/reason.ts';
 import { EmailxError } from './error.ts';
+import type { Origin } from './segments.ts';
 import type { Refusal } from './statuses.ts';
 import { quoted } from './text.ts';
 
-export interface Source {
+export interface Source extends Origin {
   /** Octets in all. */
   readonly size: number;
   /**
@@ -22,8 +23,6 @@ export interface Source {
    * @throws EmailxError when the file has become shorter or cannot be read
    */
   block(position: number, length: number, scratch: Buffer): Buffer;
-  /** A change that only shows when all has been read, to be thrown. */
-  changed(): EmailxError;
   close(): void;
 }
 
@@ -59,6 +58,11 @@ export class MemorySource implements Source {
     return this.#bytes.subarray(position, position + length);
   }
 
+  /** The program's own memory is looked at by its size alone. */
+  isUnchanged(): boolean {
+    return true;
+  }
+
   changed(): EmailxError {
     return new EmailxError('encodingFailed', `${this.#what} was changed by the program while it was being sent`);
   }
@@ -71,6 +75,8 @@ export class FileSource implements Source {
   readonly #fd: number;
   readonly #label: string;
   readonly #failed: Refusal;
+  /** When it was last written to, in ms. */
+  readonly #written: number;
   #open = true;
 
   /** @throws EmailxError for a file that is not there, cannot be read, is empty or is not a file */
@@ -95,6 +101,7 @@ export class FileSource implements Source {
     this.#fd = fd;
     this.#label = label;
     this.#failed = purpose.failed;
+    this.#written = stats.mtimeMs;
   }
 
   block(position: number, length: number, scratch: Buffer): Buffer {
@@ -107,6 +114,12 @@ export class FileSource implements Source {
       filled += count;
     }
     return scratch.length === length ? scratch : scratch.subarray(0, length);
+  }
+
+  /** What is written behind its end does not count: a log may grow. */
+  isUnchanged(): boolean {
+    const { size, mtimeMs } = fstatSync(this.#fd);
+    return mtimeMs === this.#written || size > this.size;
   }
 
   changed(): EmailxError {

@@ -1,6 +1,15 @@
 // Messages whose parts are files: what is refused before anything is sent, and what happens to a file meanwhile.
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -200,6 +209,36 @@ describe('files', () => {
       74,
       expect.stringMatching(/^the body '.*' was written to while/),
     ]);
+    message.close();
+  });
+
+  it.each([
+    ['base64', 'attachment 1', 81],
+    ['binary', 'attachment 1', 81],
+    ['7bit', 'attachment 1', 81],
+    ['quoted-printable', 'attachment 1', 81],
+    ['none', 'the body', 74],
+    ['none', 'the signature', 79],
+  ])('that are written over break the iteration before its end: %s, %s', (encoding, what, status) => {
+    const contents = (character: string) => `${character.repeat(70)}\r\n`.repeat(5000);
+    const at = file('rewritten', contents('a'));
+    utimesSync(at, 1, 1);
+    const parts = {
+      'attachment 1': attached({ file: at, ...(encoding === 'none' ? {} : { encoding }) }),
+      'the body': { body: { file: at }, header: 'A: 1' },
+      'the signature': { ...TEXT, signature: { file: at } },
+    };
+    const message = messageOf(parts[what as keyof typeof parts]);
+    let sent = 0;
+    const send = () => {
+      for (const chunk of message.chunks()) {
+        if (sent === 0) writeFileSync(at, contents('b'));
+        sent += chunk.length;
+      }
+    };
+    const told = new RegExp(`^${what} '.*' was written to while it was being sent$`);
+    expect(refusal(send)).toEqual([status, expect.stringMatching(told)]);
+    expect(sent).toBeLessThan(message.size);
     message.close();
   });
 
