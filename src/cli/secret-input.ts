@@ -73,6 +73,14 @@ async function ask(prompts: readonly string[]): Promise<string[]> {
   const { createInterface } = await import('node:readline');
   // What readline would draw is the password.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const end = (signal: NodeJS.Signals) => {
+    terminal.close();
+    process.kill(process.pid, signal);
+  };
+  // Node itself gives the terminal its echo back before SIGINT and SIGTERM end the process, and before no other signal.
+  // Ahead of the interface, which takes the echo away.
+  const hangUp = () => end('SIGHUP');
+  process.once('SIGHUP', hangUp);
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 });
   const answers: string[] = [];
   process.stderr.write(prompts[0] ?? '');
@@ -84,13 +92,6 @@ async function ask(prompts: readonly string[]): Promise<string[]> {
       resolve(answers);
       terminal.close();
     });
-    const end = (signal: NodeJS.Signals) => {
-      terminal.close();
-      process.kill(process.pid, signal);
-    };
-    // Node itself gives the terminal its echo back before SIGINT and SIGTERM end the process, and before no other signal.
-    const hangUp = () => end('SIGHUP');
-    process.once('SIGHUP', hangUp);
     terminal.once('SIGINT', () => end('SIGINT'));
     terminal.once('close', () => {
       process.off('SIGHUP', hangUp);

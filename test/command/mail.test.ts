@@ -373,7 +373,7 @@ describe('at a terminal', () => {
 
   it.skipIf(!python)('a signal that ends the question for a password gives the echo back', async () => {
     const script = `
-import os, pty, signal, sys, termios, time
+import os, pty, signal, sys, termios
 master, slave = pty.openpty()
 echoes = lambda: bool(termios.tcgetattr(slave)[3] & termios.ECHO)
 for name in sys.argv[1].split(','):
@@ -382,7 +382,7 @@ for name in sys.argv[1].split(','):
         os.setsid()
         for fd in range(3): os.dup2(slave, fd)
         os.execv(sys.argv[2], sys.argv[2:])
-    while echoes(): time.sleep(0.01)
+    while echoes(): pass
     os.kill(child, signal.Signals[name])
     print(name, -os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == signal.Signals[name], echoes())
 `;
