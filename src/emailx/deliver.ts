@@ -1,7 +1,7 @@
 /** One message over a connection of its own: from the lock to QUIT, and what came of it. */
 import { CancelledError } from '../core/errors.ts';
 import type { Op } from '../core/op.ts';
-import { DialogueError } from '../starttls/wire.ts';
+import { DialogueError } from '../starttls/dialogue-error.ts';
 import type { Caller, CallMode, EngineName, TlsInfo } from '../tcpx/index.ts';
 import { type Connection, type ConnectionPlan, connectOp, isPolite, leaveOp } from './connection.ts';
 import type { ConnLock } from './connlock.ts';

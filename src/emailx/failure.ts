@@ -1,7 +1,7 @@
 /** From errors to statuses of EMAILX: the one place (reference emailx §5). */
 import { CancelledError, UsageError } from '../core/errors.ts';
 import { ChannelError } from '../starttls/channel.ts';
-import { DialogueError } from '../starttls/wire.ts';
+import { DialogueError } from '../starttls/dialogue-error.ts';
 import type { Caller, CallResult } from '../tcpx/index.ts';
 import { GNUTLS_E } from '../tls/gnutls-errors.ts';
 import { EmailxError } from './error.ts';

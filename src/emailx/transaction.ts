@@ -8,9 +8,10 @@
 import { asBuffer } from '../core/bytes.ts';
 import type { Op } from '../core/op.ts';
 import { ChannelError } from '../starttls/channel.ts';
+import { DialogueError } from '../starttls/dialogue-error.ts';
 import { quoted } from '../starttls/quoted.ts';
 import { replyText, type SmtpReply, smtpReplyOp } from '../starttls/smtp-reply.ts';
-import { DialogueError, type SendOptions, type Wire } from '../starttls/wire.ts';
+import type { SendOptions, Wire } from '../starttls/wire.ts';
 import { DotStuffer } from './dot-stuffing.ts';
 import { EmailxError } from './error.ts';
 import { SmtpRefusal, type SmtpSession } from './smtp-session.ts';

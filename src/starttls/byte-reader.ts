@@ -1,6 +1,6 @@
 /** Takes a message of a binary protocol apart, from front to back, and never beyond its end. */
 import { asBuffer } from '../core/bytes.ts';
-import { DialogueError } from './wire.ts';
+import { DialogueError } from './dialogue-error.ts';
 
 export class ByteReader {
   readonly #bytes: Buffer;

@@ -8,12 +8,13 @@ import { VERIFY_REASONS } from '../tls/verify.ts';
 import { type Attempt, type AttemptSettings, attemptOp } from './attempt.ts';
 import { ChannelError } from './channel.ts';
 import { type InjectionReport, injectionOp } from './command-injection.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { TLS } from './direct.ts';
 import type { InjectionPolicy } from './injections.ts';
 import { isUsable, type Outcome, type UpgradePolicy } from './negotiation.ts';
 import { type Mode, type Target, targetOf } from './target.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
-import { DialogueError, Wire } from './wire.ts';
+import { Wire } from './wire.ts';
 
 export interface CheckSettings {
   readonly target: Target;

@@ -16,9 +16,10 @@ import type { Op } from '../core/op.ts';
 import type { Caller } from '../tcpx/index.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { type Channel, ChannelError, type Role } from './channel.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { INJECTION_PROBES, type InjectionProbe } from './injection-probes.ts';
 import type { Target } from './target.ts';
-import { DialogueError, Wire } from './wire.ts';
+import { Wire } from './wire.ts';
 import { XcallChannel } from './xcall-channel.ts';
 
 export type InjectionVector = 'whole line' | 'half line' | 'next segment';

@@ -1,6 +1,7 @@
 /** Lists that end with a dot on a line of its own: POP3 (RFC 1939 §3) and NNTP (RFC 3977 §3.1.1). */
 import type { Op } from '../core/op.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import { DialogueError } from './dialogue-error.ts';
+import type { Wire } from './wire.ts';
 
 /** More lines, and longer ones in bytes, than any list of capabilities has. */
 const MOST_LINES = 1_000;

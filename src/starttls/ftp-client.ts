@@ -15,13 +15,14 @@ import type { CallMode } from '../tcpx/index.ts';
 import { type Attempt, attemptOp } from './attempt.ts';
 import type { DialOp } from './beside.ts';
 import { ChannelError } from './channel.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { FTP } from './ftp.ts';
 import { type FtpTransfer, ftpListOp, ftpLoginOp, ftpProtectOp, ftpRetrieveOp, type TakePart } from './ftp-transfer.ts';
 import type { Negotiation } from './negotiation.ts';
 import type { HostOptions, UrlOptions } from './options.ts';
 import { NegotiationError, planOf } from './starttls.ts';
 import { homeOf } from './tls-home.ts';
-import { DialogueError, type Exchange, Wire } from './wire.ts';
+import { type Exchange, Wire } from './wire.ts';
 import { XcallChannel } from './xcall-channel.ts';
 
 interface CallsOptions {

@@ -6,9 +6,10 @@
  *   211 End
  */
 import type { Op } from '../core/op.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
 import { replyText, type SmtpReply } from './smtp-reply.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /** 100 to 599 and text, as in SMTP. The lines between the first and the last are as they came. */
 export type FtpReply = SmtpReply;

@@ -18,10 +18,11 @@ import type { Op } from '../core/op.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import type { DialOp } from './beside.ts';
 import { type Channel, ChannelError } from './channel.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { type FtpReply, ftpCommandOp, ftpReplyOp, requireCode } from './ftp-reply.ts';
 import { quoted } from './quoted.ts';
 import { replyText } from './smtp-reply.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /**
  * Logs in, inside TLS only.

@@ -5,8 +5,9 @@
 import { asBuffer } from '../core/bytes.ts';
 import { trimmed } from '../core/characters.ts';
 import type { Op } from '../core/op.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 export interface Fields {
   /** As they came, for people. */

@@ -1,10 +1,11 @@
 /** The server's part of HTTP: OPTIONS upgrades, everything else in clear is told to (426), and inside TLS a page is served. */
 import type { Op } from '../core/op.ts';
 import type { ServerDialogue, Session } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { type Fields, type Framing, fieldsOp, framingOf, isReadable, lineOp, skipBodyOp } from './http-message.ts';
 import { IPP_REQUEST_HEAD, ippAnswer } from './ipp-answer.ts';
 import { CLOSED, SERVED } from './server-command.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 const REASONS = {
   101: 'Switching Protocols',

@@ -11,10 +11,12 @@
  */
 import type { Op } from '../core/op.ts';
 import type { ClientDialogue, Dialect } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { type Fields, fieldsOp, framingOf, lineOp, skipBodyOp } from './http-message.ts';
 import { httpServer } from './http-server.ts';
+import { requireOneLine } from './one-line.ts';
 import { quoted } from './quoted.ts';
-import { DialogueError, requireOneLine, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 interface Response {
   readonly first: string;

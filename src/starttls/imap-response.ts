@@ -1,8 +1,9 @@
 /** Responses of an IMAP server (RFC 9051 §7), as far as a client needs them before it has logged in. */
 import type { Op } from '../core/op.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
 import { literalOf } from './tokens.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 export interface ImapResponse {
   /** `*` for untagged data, else the tag of the command that this completes. */

@@ -16,11 +16,12 @@
 import type { Op } from '../core/op.ts';
 import { capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { type ImapResponse, imapCommandOp, imapResponseOp, imapStatus } from './imap-response.ts';
 import { imapServer } from './imap-server.ts';
 import { quoted } from './quoted.ts';
 import { showSecrets } from './sasl-plain.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /** Asks for the capabilities. The last list counts, as RFC 9051 §7.2.2 has it. */
 function* capabilityOp(wire: Wire, tag: string): Op<readonly string[]> {

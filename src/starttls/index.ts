@@ -18,6 +18,7 @@ export { ATTACKS, type AttackRow } from './attacks.ts';
 export { ChannelError, type Origin, type Role, type Stray } from './channel.ts';
 export type { ChannelDuplex as StarttlsStream } from './channel-duplex.ts';
 export type { Attack, Reply } from './dialect.ts';
+export { DialogueError, type DialogueFault } from './dialogue-error.ts';
 export { type Ftp, type FtpClient, type FtpClientSync, type FtpOptions, ftp } from './ftp-client.ts';
 export type { FtpReply } from './ftp-reply.ts';
 export type { FtpTransfer, TakePart } from './ftp-transfer.ts';
@@ -36,4 +37,4 @@ export type { ConnectionEnd, ConnectionFacts, ServerEvent, ServiceOutcome } from
 export type { ServerOptions, ServerSession } from './server-options.ts';
 export { NegotiationError, type Starttls, starttls, type Upgraded, type UpgradedSync } from './starttls.ts';
 export { type Mode, SCHEMES, type Scheme } from './target.ts';
-export { DialogueError, type DialogueFault, type Exchange } from './wire.ts';
+export type { Exchange } from './wire.ts';

@@ -15,10 +15,11 @@
 import type { Op } from '../core/op.ts';
 import { capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening, Reply, ServerDialogue, Session } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
 import { plainUser, showSecrets } from './sasl-plain.ts';
 import { CLOSED, SERVED, takesLogin, upgradeWith } from './server-command.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 export interface IrcMessage {
   /** In upper case; three digits for a numeric. */

@@ -1,6 +1,6 @@
 /** BER as LDAP reads it: what is not as it should be makes the dialogue malformed. */
 import * as ber from '../core/ber.ts';
-import { DialogueError } from './wire.ts';
+import { DialogueError } from './dialogue-error.ts';
 
 const dialogue =
   <Args extends unknown[], Result>(read: (...args: Args) => Result) =>

@@ -1,8 +1,9 @@
 /** Messages of LDAP (RFC 4511 §4.1, §4.2): a number, and one operation. */
 import { type BerValue, constructed, encode, INTEGER, integer, SEQUENCE } from '../core/ber.ts';
 import type { Op } from '../core/op.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { decode, integerOf, itemsOf } from './ldap-ber.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /** Operations, by their tags in the APPLICATION class. */
 export const BIND_REQUEST = 0x60;

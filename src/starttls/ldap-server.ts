@@ -12,6 +12,7 @@ import {
 } from '../core/ber.ts';
 import type { Op } from '../core/op.ts';
 import type { Served, ServerDialogue, Session } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { integerOf, itemsOf, textOf } from './ldap-ber.ts';
 import {
   ABANDON_REQUEST,
@@ -36,7 +37,7 @@ import {
   WHO_AM_I,
 } from './ldap-message.ts';
 import { CLOSED, SERVED, takesLogin } from './server-command.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 const WHAT = 'the request';
 const VERSION = 3;

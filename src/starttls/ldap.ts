@@ -26,6 +26,7 @@ import {
 import { type Op, sleepOp } from '../core/op.ts';
 import { mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Reply } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { integerOf, itemsOf, textOf } from './ldap-ber.ts';
 import {
   BASE_OBJECT,
@@ -51,7 +52,7 @@ import {
 } from './ldap-message.ts';
 import { ldapServer } from './ldap-server.ts';
 import { quoted } from './quoted.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /** Numbers of the requests: a dialogue makes each once, StartTLS as often as it has numbers. */
 const OPENING = 1;

@@ -13,11 +13,12 @@
 import type { Op } from '../core/op.ts';
 import { capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening, Reply, ServerDialogue, Session } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
 import { plainUser, showSecrets } from './sasl-plain.ts';
 import { CLOSED, SERVED, takesLogin, upgradeWith } from './server-command.ts';
 import { type Token, type TokenLimits, tokensOp } from './tokens.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 const LIMITS: TokenLimits = { line: 16_384, literals: 65_536 };
 /** More lines than any list of capabilities has. */

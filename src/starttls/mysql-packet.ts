@@ -1,7 +1,8 @@
 /** Packets of MySQL and MariaDB: a header of 4 bytes, and what is in it. */
 import { asBuffer } from '../core/bytes.ts';
 import type { Op } from '../core/op.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import { DialogueError } from './dialogue-error.ts';
+import type { Wire } from './wire.ts';
 
 /** Capability flags, as far as a dialogue that leads to TLS needs them. */
 export const CLIENT_LONG_PASSWORD = 0x1;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Op } from '../core/op.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { ServerDialogue, Session } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import {
   CLIENT_CONNECT_WITH_DB,
   CLIENT_PLUGIN_AUTH,
@@ -16,7 +17,7 @@ import {
   UTF8,
 } from './mysql-packet.ts';
 import { CLOSED, SERVED } from './server-command.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 const PLUGIN = 'mysql_native_password';
 /** What this plugin works with, in bytes: 8 in the first part of the greeting, 12 in the second. */

@@ -11,6 +11,7 @@
  */
 import { ByteReader } from './byte-reader.ts';
 import type { ClientDialogue, Dialect } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import {
   CLIENT_LONG_PASSWORD,
   CLIENT_PLUGIN_AUTH,
@@ -24,7 +25,6 @@ import {
 } from './mysql-packet.ts';
 import { mysqlServer } from './mysql-server.ts';
 import { quoted } from './quoted.ts';
-import { DialogueError } from './wire.ts';
 
 interface Greeting {
   readonly version: string;

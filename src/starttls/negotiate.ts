@@ -10,9 +10,10 @@ import type { RefusedPeer, TlsInfo } from '../tls/info.ts';
 import { describeStaple } from '../tls/ocsp.ts';
 import { ChannelError, type Stray } from './channel.ts';
 import type { Dialect, Opening, Parties, Reply } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { isUsable, type Negotiation, type Outcome, type Timings, type UpgradePolicy } from './negotiation.ts';
 import { printable } from './quoted.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 export interface NegotiateOptions {
   /** Default `require`. */

@@ -7,8 +7,9 @@ import type { EngineRequest, Job, TlsOptions } from '../tcpx/index.ts';
 import type { AttemptSettings } from './attempt.ts';
 import type { InjectionPolicy } from './injections.ts';
 import type { UpgradePolicy } from './negotiation.ts';
+import { requireOneLine } from './one-line.ts';
 import { type Target, targetAt, targetOf } from './target.ts';
-import { type Exchange, requireOneLine } from './wire.ts';
+import type { Exchange } from './wire.ts';
 
 interface DialogueOptions {
   /** `require` (default): TLS or an error. `prefer`: goes on in clear when TLS is not to be had. `never`: does not ask. */

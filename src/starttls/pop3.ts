@@ -18,11 +18,12 @@ import { randomBytes } from 'node:crypto';
 import type { Op } from '../core/op.ts';
 import { capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening, ServerDialogue, Session } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { dotListOp } from './dot-list.ts';
 import { quoted } from './quoted.ts';
 import { plainUser, showSecrets } from './sasl-plain.ts';
 import { CLOSED, commandLineOp, SERVED, takesLogin, upgradeWith } from './server-command.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 interface Pop3Reply {
   readonly ok: boolean;

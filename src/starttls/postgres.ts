@@ -14,9 +14,10 @@ import { asBuffer } from '../core/bytes.ts';
 import type { Op } from '../core/op.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { ClientDialogue, Dialect, Served, ServerDialogue, Session } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
 import { CLOSED, SERVED } from './server-command.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /** Codes in place of a protocol version: 1234 in the upper half. */
 const CANCEL_REQUEST = 80_877_102;

@@ -4,7 +4,8 @@ import type { TlsInfo } from '../tls/info.ts';
 import type { DataPorts } from './beside.ts';
 import type { Stray } from './channel.ts';
 import type { Attack, Dialect, Session } from './dialect.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import { DialogueError } from './dialogue-error.ts';
+import type { Wire } from './wire.ts';
 
 /**
  * What happened: a command was answered, the client has logged in, it asked for TLS and will get it, plaintext was waiting

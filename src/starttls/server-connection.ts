@@ -8,11 +8,12 @@ import type { Caller } from '../tcpx/index.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { ChannelError, type Stray } from './channel.ts';
 import { ChannelDuplex } from './channel-duplex.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { channelOutcome } from './negotiate.ts';
 import { type ServeOptions, type ServiceStep, serveOp } from './serve.ts';
 import type { ConnectionEnd, ServerEvent, ServiceOutcome } from './server-events.ts';
 import type { ServerSession, ServerSettings } from './server-options.ts';
-import { DialogueError, Wire } from './wire.ts';
+import { Wire } from './wire.ts';
 import type { XcallChannel } from './xcall-channel.ts';
 import { XcallDataPorts } from './xcall-data-ports.ts';
 

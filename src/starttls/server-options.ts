@@ -7,9 +7,9 @@ import { attacksOf } from './attacks.ts';
 import type { ChannelDuplex } from './channel-duplex.ts';
 import type { Attack, Dialect } from './dialect.ts';
 import type { InjectionPolicy } from './injections.ts';
+import { requireOneLine } from './one-line.ts';
 import type { ConnectionFacts, ServerEvent } from './server-events.ts';
 import { type Mode, schemeNamed, withMode } from './target.ts';
-import { requireOneLine } from './wire.ts';
 
 /** What `serveStarttls` takes. */
 export interface ServerOptions {

@@ -1,8 +1,9 @@
 /** Replies of SMTP and LMTP (RFC 5321 §4.2). */
 import type { Op } from '../core/op.ts';
 import type { Reply } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 export interface SmtpReply {
   /** 200 to 599. */

@@ -10,11 +10,12 @@
 import type { Op } from '../core/op.ts';
 import { capabilitiesOf, mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Opening } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
 import { type Hello, type SmtpHello, smtpHelloOp } from './smtp-hello.ts';
 import { replyText, type SmtpReply, smtpReplyOp, triggerReply } from './smtp-reply.ts';
 import { smtpServer } from './smtp-server.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 const READY = 220;
 

@@ -1,7 +1,8 @@
 /** What a Telnet connection is made of (RFC 854, 855): bytes of text, commands, options and subnegotiations. */
 import type { Op } from '../core/op.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 export const IAC = 255;
 export const DONT = 254;

@@ -12,6 +12,7 @@
  */
 import type { Op } from '../core/op.ts';
 import type { ClientDialogue, Dialect, Served, ServerDialogue, Session } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { CLOSED, SERVED } from './server-command.ts';
 import {
   ARE_YOU_THERE,
@@ -30,7 +31,7 @@ import {
   WILL,
   WONT,
 } from './telnet-unit.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 const TLS_FOLLOWS: Uint8Array = Buffer.from([IAC, SB, START_TLS, FOLLOWS, IAC, SE]);
 

@@ -6,7 +6,8 @@
  *                                 AGFubgBzZWNy
  */
 import type { Op } from '../core/op.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import { DialogueError } from './dialogue-error.ts';
+import type { Wire } from './wire.ts';
 
 export interface Token {
   /** A parenthesis is a token of its own. */

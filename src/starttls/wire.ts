@@ -4,32 +4,13 @@
  */
 import { asBuffer } from '../core/bytes.ts';
 import { type Deadline, NOW } from '../core/deadline.ts';
-import { ProtocolError, UsageError } from '../core/errors.ts';
 import { type Op, sleepOp } from '../core/op.ts';
 import { startsClientHello } from '../net/stray-bytes.ts';
 import type { TlsInfo } from '../tls/info.ts';
 import { type Channel, ChannelError, type Role, type Stray } from './channel.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { type InjectionPolicy, publishInjection } from './injections.ts';
-
-/**
- * Why a dialogue cannot go on. `timeout`: the peer was silent for too long. `closed`: it closed in the middle.
- * `malformed`: what it said is not this protocol, or is longer than any peer needs. `injected`: it sent plaintext where
- * only TLS may follow. `refused`: it said so. `wrongMode`: it begins with TLS where clear text is due.
- */
-export type DialogueFault = 'timeout' | 'closed' | 'malformed' | 'injected' | 'refused' | 'wrongMode';
-
-/** A dialogue has come to an end that it should not have come to; `fault` says which. */
-export class DialogueError extends ProtocolError {
-  readonly fault: DialogueFault;
-  /** With `injected`: what was waiting; null when it came once the handshake had begun, where nobody can count it. */
-  readonly stray: Stray | null;
-
-  constructor(fault: DialogueFault, message: string, stray: Stray | null = null) {
-    super(message);
-    this.fault = fault;
-    this.stray = stray;
-  }
-}
+import { requireOneLine } from './one-line.ts';
 
 /** What passed, as the dialogue took it apart: a line without its end, or bytes. */
 export interface Exchange {
@@ -443,18 +424,4 @@ function injected(stray: Stray | null, peer: Role): DialogueError {
     `the ${peer} sent ${bytes}plaintext where only TLS may follow; nothing of it was used`,
     stray,
   );
-}
-
-const LINE_BREAKERS = [
-  ['CR', '\r'],
-  ['LF', '\n'],
-  ['NUL', '\0'],
-] as const;
-
-/** @throws UsageError for text with CR, LF or NUL, which would end a command and begin another */
-export function requireOneLine(text: string): void {
-  for (const [name, character] of LINE_BREAKERS) {
-    const index = text.indexOf(character);
-    if (index >= 0) throw new UsageError(`a command cannot hold ${name} (at index ${index})`);
-  }
 }

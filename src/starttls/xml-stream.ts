@@ -8,8 +8,9 @@
 import { createRequire } from 'node:module';
 import type * as saxModule from 'sax';
 import type { Op } from '../core/op.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { quoted } from './quoted.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 export interface XmlElement {
   /** Without its prefix. */

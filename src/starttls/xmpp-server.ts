@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Op } from '../core/op.ts';
 import type { Served, ServerDialogue, Session } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
 import { CLOSED, SERVED, takesLogin } from './server-command.ts';
-import { DialogueError, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 import { escaped, type XmlElement, XmlStream } from './xml-stream.ts';
 import {
   BIND,

@@ -13,8 +13,10 @@
 import type { Op } from '../core/op.ts';
 import { mutilated } from './capabilities.ts';
 import type { ClientDialogue, Dialect, Parties } from './dialect.ts';
+import { DialogueError } from './dialogue-error.ts';
+import { requireOneLine } from './one-line.ts';
 import { quoted } from './quoted.ts';
-import { DialogueError, requireOneLine, type Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 import { type XmlElement, XmlStream } from './xml-stream.ts';
 import { xmppServer } from './xmpp-server.ts';
 import { type Content, header, STREAM_END, STREAM_ERRORS, STREAMS, TLS } from './xmpp-stream.ts';

@@ -9,12 +9,13 @@ import { runSync, sleeper } from '../../src/core/run.ts';
 import { type Channel, ChannelError, type Role } from '../../src/starttls/channel.ts';
 import type { Attack } from '../../src/starttls/dialect.ts';
 import { DIALECTS } from '../../src/starttls/dialects.ts';
+import { DialogueError } from '../../src/starttls/dialogue-error.ts';
 import { ftpRetrieveOp } from '../../src/starttls/ftp-transfer.ts';
 import type { InjectionPolicy } from '../../src/starttls/injections.ts';
 import { negotiateOp } from '../../src/starttls/negotiate.ts';
 import { isUsable, type UpgradePolicy } from '../../src/starttls/negotiation.ts';
 import { serveOp } from '../../src/starttls/serve.ts';
-import { DialogueError, Wire } from '../../src/starttls/wire.ts';
+import { Wire } from '../../src/starttls/wire.ts';
 import type { TlsInfo } from '../../src/tls/info.ts';
 import { readTranscript, TLS_INFO } from '../support/transcript.ts';
 

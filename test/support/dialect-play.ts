@@ -3,11 +3,12 @@ import { Deadline } from '../../src/core/deadline.ts';
 import { runSync, sleeper } from '../../src/core/run.ts';
 import type { Role } from '../../src/starttls/channel.ts';
 import type { Attack, Dialect, Parties } from '../../src/starttls/dialect.ts';
+import { DialogueError } from '../../src/starttls/dialogue-error.ts';
 import type { InjectionPolicy } from '../../src/starttls/injections.ts';
 import { type NegotiateOptions, negotiateOp } from '../../src/starttls/negotiate.ts';
 import type { Negotiation } from '../../src/starttls/negotiation.ts';
 import { type Service, serveOp } from '../../src/starttls/serve.ts';
-import { DialogueError, type Exchange, Wire } from '../../src/starttls/wire.ts';
+import { type Exchange, Wire } from '../../src/starttls/wire.ts';
 import { type Cut, lengthOf, parseTranscript, TranscriptChannel, type Turn } from './transcript.ts';
 
 export const PARTIES: Parties = { host: 'mx.example', self: 'client.example' };

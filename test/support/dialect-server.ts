@@ -9,9 +9,10 @@ import { Deadline } from '../../src/core/deadline.ts';
 import { runAsync } from '../../src/core/run.ts';
 import { ChannelError } from '../../src/starttls/channel.ts';
 import type { Attack, Dialect } from '../../src/starttls/dialect.ts';
+import { DialogueError } from '../../src/starttls/dialogue-error.ts';
 import { type Service, serveOp } from '../../src/starttls/serve.ts';
 import { StreamChannel } from '../../src/starttls/stream-channel.ts';
-import { DialogueError, Wire } from '../../src/starttls/wire.ts';
+import { Wire } from '../../src/starttls/wire.ts';
 import { parseTlsOptions, tlsSettings } from '../../src/tls/settings.ts';
 import { type Identity, makePki } from './pki.ts';
 

@@ -7,11 +7,12 @@ import { runAsync, runSync, sleeper } from '../../src/core/run.ts';
 import { Wakes } from '../../src/net/wakes.ts';
 import type { DataPorts, DialOp } from '../../src/starttls/beside.ts';
 import { type Channel, ChannelError } from '../../src/starttls/channel.ts';
+import { DialogueError } from '../../src/starttls/dialogue-error.ts';
 import { FTP } from '../../src/starttls/ftp.ts';
 import { ftpListOp, ftpLoginOp, ftpProtectOp, ftpRetrieveOp } from '../../src/starttls/ftp-transfer.ts';
 import { negotiateOp } from '../../src/starttls/negotiate.ts';
 import { serveOp } from '../../src/starttls/serve.ts';
-import { DialogueError, type Exchange, Wire } from '../../src/starttls/wire.ts';
+import { type Exchange, Wire } from '../../src/starttls/wire.ts';
 import { channelPair } from '../support/channel-pair.ts';
 import { parseTranscript, TranscriptChannel } from '../support/transcript.ts';
 
