@@ -36,9 +36,9 @@ function* readOnceConnectedOp(runtime: Runtime, call: Call, found: ConnectingSoc
 function readFrom(runtime: Runtime, call: Call, socket: StreamSocket, limit: Deadline): Begun {
   if (socket.reading) return refused('EALREADY', 'another READ waits on this socket');
   const count = countOf(runtime, call, socket);
-  const into = target(runtime, call, count);
   const mayWait = socket.blocking || call.timer > 0;
   const whole = mayWait && count > 0;
+  const into = target(runtime, call, count, whole);
   const first = socket.endpoint.read(into);
   if (first === 0 || first === into.length || (first > 0 && !whole)) return received(socket, into, first);
   return readOnOp(runtime, socket, into, first, whole, mayWait ? limit : NOW);
@@ -76,8 +76,11 @@ function received(socket: StreamSocket, into: Uint8Array, count: number): Outcom
 /** What a variable that grows can grow to: as much as a 32-bit count can say. */
 const LARGEST_VARIABLE = 0x7fffffff;
 
-/** Where the bytes go: the variable itself, or new memory for one that grows or is lent. */
-function target(runtime: Runtime, call: Call, count: number): Uint8Array {
+/**
+ * Where the bytes go: the variable itself, or new memory for one that grows, and for one that is lent to a call which may
+ * take several attempts; with the only one, the call ends.
+ */
+function target(runtime: Runtime, call: Call, count: number, whole: boolean): Uint8Array {
   const { bytes, dynamic, size, lent } = call.buffer;
   if (dynamic) {
     if (count <= LARGEST_VARIABLE) return new Uint8Array(count === 0 ? runtime.assumptions.dynamicReadSize : count);
@@ -85,7 +88,7 @@ function target(runtime: Runtime, call: Call, count: number): Uint8Array {
   }
   const room = Math.min(count === 0 ? size : count, bytes.length);
   if (room === 0) throw new UsageError('the buffer has no room: READ needs a variable of at least one byte');
-  if (lent) return new Uint8Array(room);
+  if (lent && whole) return new Uint8Array(room);
   return room === bytes.length ? bytes : bytes.subarray(0, room);
 }
 
