@@ -5,6 +5,7 @@
  * connection, where it holds back the peer. `end` says that nothing more is sent and goes on receiving; `destroy` closes.
  */
 import { Duplex } from 'node:stream';
+import { Cancellation } from '../core/cancellation.ts';
 import { NEVER } from '../core/deadline.ts';
 import { ERRNO } from '../core/errno.ts';
 import { CancelledError } from '../core/errors.ts';
@@ -33,7 +34,7 @@ export class ChannelDuplex extends Duplex {
   readonly remotePort: number;
   readonly #channel: StreamingChannel;
   /** Ends the calls that wait. */
-  readonly #calls = new AbortController();
+  readonly #calls = new Cancellation();
 
   constructor(channel: StreamingChannel, { unread, remote, allowHalfOpen }: ChannelDuplexOptions) {
     super({ allowHalfOpen, readableHighWaterMark: HIGH_WATER, writableHighWaterMark: HIGH_WATER });
@@ -72,7 +73,7 @@ export class ChannelDuplex extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#calls.abort();
+    this.#calls.cancel();
     runAsync(this.#channel.closeOp()).then(
       () => done(error),
       (failure) => done(error ?? failure),
@@ -80,7 +81,7 @@ export class ChannelDuplex extends Duplex {
   }
 
   #run<T>(op: Op<T>): Promise<T> {
-    return runAsync(op, this.#calls.signal);
+    return runAsync(op, this.#calls);
   }
 
   #finish(op: Op<unknown>, done: (error?: Error | null) => void): void {
