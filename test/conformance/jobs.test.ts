@@ -108,6 +108,27 @@ behaviour({ ids: ['ASYNC-ABORT', 'AUTO-CLOSE-NOT'], title: 'an aborted READ lose
   expect(bench.job.sockets).toContain(number);
 });
 
+behaviour({ ids: ['ASYNC-ABORT'], title: 'a READ that waits leaves its variable to the program' }, async (bench) => {
+  const peer = await startPeer({ steps: [{ waitFor: 'go' }, { send: 'abcd' }] });
+  const sock = await dial(bench, peer);
+  for (const buffer of [S(20, 'kept'), S(0, 'kept')]) {
+    const controller = new AbortController();
+    const reading = later(bench, TCPOP_READ, F(), buffer, sock, 0, LIMIT, { signal: controller.signal });
+    expect(await later(bench, TCPOP_CHECK, F(), '', sock, 0, 20)).toBe(0);
+    expect(buffer.value).toBe('kept');
+    buffer.value = 'mine';
+    controller.abort();
+    expect(await reading).toBe(-125);
+    expect(buffer.value).toBe('mine');
+  }
+  const buffer = S(20, 'kept');
+  const reading = later(bench, TCPOP_READ, F(), buffer, sock, 0, LIMIT);
+  buffer.value = 'longer than that';
+  await peer.release('go');
+  expect(await reading).toBe(4);
+  expect(buffer.value).toBe('abcd');
+});
+
 behaviour({ ids: ['ASYNC-ABORT'], title: 'other calls that are aborted', options: LOCAL }, async (bench) => {
   const hole = await blackholeListener();
   const aborted = async (...args: Argument[]) => {
