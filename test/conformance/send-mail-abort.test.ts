@@ -54,11 +54,15 @@ behaviour(
   { ids: ['LETTER-ABORT'], title: 'a timeout ends the call at every stage', options, timeout: 60_000 },
   async (bench) => {
     for (const [stage, steps, given, delivery] of STAGES) {
-      const peer = await smtpServer(steps, { discard: 'end' });
-      const error = await failure(bench, { server: peer.server, timeout: 200, ...given });
-      expect(error, stage).toMatchObject({ delivery });
-      expect(error.message, stage).toMatch(/^the 200 ms of timeout are over: /);
-      expect(bench.job.sockets, stage).toEqual([]);
+      const within = async (timeout: number) => {
+        const peer = await smtpServer(steps, { discard: 'end' });
+        const error = await failure(bench, { server: peer.server, timeout, ...given });
+        expect(error.message, stage).toMatch(new RegExp(`^the ${timeout} ms of timeout are over: `));
+        expect(bench.job.sockets, stage).toEqual([]);
+        return error.delivery;
+      };
+      // A loaded machine may not have come to the stage by then.
+      if ((await within(200)) !== delivery) expect(await within(3_000), stage).toBe(delivery);
     }
     const peer = await smtpServer(opening(), UP_TO_DATA, NEVER_READ);
     const error = await failure(bench, { server: peer.server, timeout: 300, attachments: [LARGE] });
