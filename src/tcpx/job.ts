@@ -153,8 +153,8 @@ export class Job {
    */
   caller(mode: CallMode): Caller {
     this.#callers[mode] ??= new JobCaller(this, mode, {
-      call: (routine, args) => this.#call(routine, args),
-      callAsync: (routine, args, signal) => this.#callAsync(routine, args, signal, (result) => result),
+      call: (routine, args) => this.#call(routine, args, true),
+      callAsync: (routine, args, signal) => this.#callAsync(routine, args, signal, (result) => result, true),
       discard: (socket) => this.#discard(socket),
       errnoStatus: (name) => inFamily(errnoStatus(name), 'errno', this.#settings.statusFamily),
     });
@@ -167,7 +167,7 @@ export class Job {
     else discardUnsent(local);
   }
 
-  #call(name: string, args: readonly (Argument | ListArgument)[]): CallResult {
+  #call(name: string, args: readonly (Argument | ListArgument)[], inDialogue = false): CallResult {
     const program = programNamed(name);
     if (program !== undefined) return this.#callProgram(program, args);
     const routine = routineNamed(name);
@@ -175,7 +175,7 @@ export class Job {
     const frame = this.#frame(routine, args, this.#contexts.sync);
     if ('origin' in frame) return frame;
     const opcode = opcodeOf(frame.call.opcode);
-    return this.#finish(routine, opcode, frame, this.#run(opcode, frame.call), started, true);
+    return this.#finish(routine, opcode, frame, this.#run(opcode, frame.call), started, true, inDialogue);
   }
 
   /** Resolves to what the caller wants of the result. There is one promise: each around it would cost a turn. */
@@ -184,6 +184,7 @@ export class Job {
     args: readonly (Argument | ListArgument)[],
     signal: CancelSignal | undefined,
     wanted: (result: CallResult) => T,
+    inDialogue = false,
   ): Promise<T> {
     try {
       const program = programNamed(name);
@@ -194,7 +195,7 @@ export class Job {
       if ('origin' in frame) return Promise.resolve(wanted(frame));
       const opcode = opcodeOf(frame.call.opcode);
       const receiver = new ResultReceiver(
-        { runtime: this.#runtime, routine, opcode, frame, started },
+        { runtime: this.#runtime, routine, opcode, frame, inDialogue, started },
         this.#finishDetached,
         wanted,
       );
@@ -350,8 +351,8 @@ export class Job {
     return errmsgOutcome(call, this.#settings, this.#last, this.#settings.statusFamily);
   }
 
-  readonly #finishDetached = ({ routine, opcode, frame, started }: StartedCall, outcome: Outcome): CallResult =>
-    this.#finish(routine, opcode, frame, outcome, started, false);
+  readonly #finishDetached = ({ routine, opcode, frame, started, inDialogue }: StartedCall, outcome: Outcome) =>
+    this.#finish(routine, opcode, frame, outcome, started, false, inDialogue);
 
   /** @param inPlace whether the call worked on the memory of the caller's variables */
   #finish(
@@ -361,6 +362,7 @@ export class Job {
     outcome: Outcome,
     started: number,
     inPlace: boolean,
+    inDialogue: boolean,
   ): CallResult {
     const { call } = frame;
     const explains = opcode?.name === 'ERRMSG';
@@ -372,7 +374,7 @@ export class Job {
       this.#lastReady.set(call.sockary.buffer, outcome.sockport);
     }
     if (this.#tracer.calls) {
-      this.#dump.note(opcode, call, outcome, socketNumberOf(call, bits), () => this.sockets);
+      this.#dump.note(opcode, call, outcome, inDialogue, socketNumberOf(call, bits), () => this.sockets);
       const elapsed = monotonic() - started;
       this.#tracer.line(callLine(routine.name, opcode, call, bits, outcome, status, elapsed));
     }

@@ -15,6 +15,8 @@ export interface StartedCall {
   readonly opcode: Opcode | undefined;
   /** Where the results go. */
   readonly frame: Frame;
+  /** Whether EMAILX or another dialogue makes the call, and not the program. */
+  readonly inDialogue: boolean;
   /** Milliseconds on the clock `monotonic`, for a trace. */
   readonly started: number;
 }

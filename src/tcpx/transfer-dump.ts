@@ -1,4 +1,7 @@
-/** The bytes that READ and WRITE moved, in a trace; without the topic `data` secrets are replaced. */
+/**
+ * The bytes that READ and WRITE moved, in a trace. Secrets are replaced, but where the topic `data` asks for all that a
+ * program itself moves: what a dialogue of ours says is not its own.
+ */
 import type { Tracer } from '../core/trace.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Opcode } from './opcodes.ts';
@@ -15,18 +18,27 @@ export class TransferDump {
   }
 
   /**
+   * @param inDialogue whether EMAILX or another dialogue makes the call
    * @param number the socket of the call
    * @param open the sockets of the job; what is known of others is forgotten
    */
-  note(opcode: Opcode | undefined, call: Call, outcome: Outcome, number: number, open: () => readonly number[]): void {
+  note(
+    opcode: Opcode | undefined,
+    call: Call,
+    outcome: Outcome,
+    inDialogue: boolean,
+    number: number,
+    open: () => readonly number[],
+  ): void {
     if (!this.#tracer.detail || outcome.status <= 0) return;
+    const isAll = this.#tracer.topics.has('data') && !inDialogue;
     if (opcode?.buffer === 'sent') {
       const bytes = call.buffer.bytes.subarray(0, outcome.status);
       const shown = this.#filterOf(number, open).sent(bytes);
-      this.#dump('>', this.#tracer.topics.has('data') ? bytes : shown);
+      this.#dump('>', isAll ? bytes : shown);
     } else if (opcode?.buffer === 'received' && outcome.received !== undefined) {
       const shown = this.#filterOf(number, open).received(outcome.received);
-      this.#dump('<', this.#tracer.topics.has('data') ? outcome.received : shown);
+      this.#dump('<', isAll ? outcome.received : shown);
     }
   }
 
