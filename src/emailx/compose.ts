@@ -96,8 +96,7 @@ function planOf(draft: Draft, limits: Limits): Plan {
   const moved = all.filter(moves);
   const text = textPart(draft.text, isEncodable(draft, all), limits);
   const attachments = draft.attachments.map((open) => {
-    const { label, encoding } = open.attachment;
-    return { ...open, part: attachmentPart(open.source, encoding, label, limits) };
+    return { ...open, part: attachmentPart(open.source, open.attachment, limits) };
   });
   const parts = [text, ...attachments.map(({ part }) => part)];
   return { text, fields: all.filter((field) => !moves(field)), moved, attachments, parts };

@@ -66,6 +66,11 @@ export function asciiType(contentType: string): string | null {
   return isAscii(type) ? type : null;
 }
 
+/** Whether a Content-Type as a program gives it is one of text, whose line ends are the reader's. */
+export function isText(contentType: string): boolean {
+  return /^(?:content-type[ \t]*:)?\s*text\//i.test(contentType);
+}
+
 function unquoted(value: string): string {
   return value.slice(1, -1).replace(/\r\n|\\([\s\S])/g, '$1');
 }

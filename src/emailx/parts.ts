@@ -1,13 +1,14 @@
 /** The contents of a message's parts: encoded as asked, or as the server and its lines make necessary. */
-import type { TransferEncoding } from './attachments.ts';
+import type { Attachment, TransferEncoding } from './attachments.ts';
 import { base64Of, base64Size, ROW_CHARACTERS } from './base64.ts';
 import { BLOCK_SIZE, blocksOf } from './blocks.ts';
+import { isText } from './content-type.ts';
 import { EmailxError } from './error.ts';
 import { CRLF, LF, withCrlf } from './line-ends.ts';
 import { type LineFacts, LONGEST_LINE, lineFacts } from './line-facts.ts';
-import { quotedPrintable } from './quoted-printable.ts';
+import { quotedPrintable, quotedPrintableData } from './quoted-printable.ts';
 import { constant, type Origin, produced, type Segment } from './segments.ts';
-import type { Source } from './source.ts';
+import { MemorySource, type Source } from './source.ts';
 
 /** What the parts have to fit into. */
 export interface Limits {
@@ -53,12 +54,10 @@ const ENCODED = { eightBit: false, binary: false, endsWithLineEnd: false, hasBou
  */
 export function textPart(text: Text, encodable: boolean, limits: Limits): Part {
   const { remainder, body, bodyStart, signature } = text;
-  const origin: Origin = {
-    isUnchanged: () => body.isUnchanged() && (signature?.isUnchanged() ?? true),
-    changed: () => (body.isUnchanged() ? (signature ?? body) : body).changed(),
-  };
   const small = remainder.length + body.size - bodyStart + (signature?.size ?? 0) <= BLOCK_SIZE;
   const kept = small ? gathered(linesOf(text)) : null;
+  // What is read once and for all is nobody's to change any more.
+  const origin = kept === null ? originOf(text) : new MemorySource(kept, 'the text');
   const chunks = () => (kept === null ? linesOf(text) : [kept]);
   const facts = lineFacts(chunks(), limits.boundary);
   const unfit = isUnfit(facts);
@@ -70,6 +69,14 @@ export function textPart(text: Text, encodable: boolean, limits: Limits): Part {
   if (encoded) return encodedText(chunks, origin);
   const segment = kept === null ? produced(facts.size, chunks, origin) : constant(kept);
   return { encoding: facts.eightBit ? '8bit' : '7bit', segment, facts: plainFacts(facts) };
+}
+
+function originOf({ body, signature }: Text): Origin {
+  const isSigned = () => signature?.isUnchanged() ?? true;
+  return {
+    isUnchanged: () => body.isUnchanged() && isSigned(),
+    changed: () => (signature !== null && body.isUnchanged() && !isSigned() ? signature : body).changed(),
+  };
 }
 
 /** Chunks, of which each is valid until the next, as one in memory of its own. */
@@ -84,12 +91,16 @@ function gathered(chunks: Iterable<Buffer>): Buffer {
  *
  * @throws EmailxError for text with a line that is too long, or a NUL, where it may not be encoded
  */
-export function attachmentPart(source: Source, encoding: TransferEncoding, label: string, limits: Limits): Part {
+export function attachmentPart(
+  source: Source,
+  { encoding, label, contentType }: Pick<Attachment, 'encoding' | 'label' | 'contentType'>,
+  limits: Limits,
+): Part {
   switch (encoding) {
     case 'base64':
       return inBase64(source);
     case 'quoted-printable':
-      return encodedText(() => blocksOf(source), source);
+      return encodedText(() => blocksOf(source), source, isText(contentType) ? quotedPrintable : quotedPrintableData);
     case '7bit':
     case '8bit':
       return textAttachment(source, encoding, label, limits);
@@ -132,8 +143,8 @@ function inBase64(source: Source): Part {
 }
 
 /** How long it becomes only shows when it is made: once to measure, once to send. */
-function encodedText(chunks: () => Iterable<Buffer>, origin: Origin): Part {
-  const encoded = () => quotedPrintable(chunks());
+function encodedText(chunks: () => Iterable<Buffer>, origin: Origin, encode = quotedPrintable): Part {
+  const encoded = () => encode(chunks());
   const { size, longestLine, endsWithLineEnd } = lineFacts(encoded());
   return {
     encoding: 'quoted-printable',

@@ -1,4 +1,7 @@
-/** Quoted-printable (RFC 2045 §6.7) that decodes to the very same octets: a lone CR or LF is data, a CRLF a line end. */
+/**
+ * Quoted-printable (RFC 2045 §6.7) that decodes to the very same octets: of text a CRLF is a line end, and a lone CR or LF
+ * data; of anything else both are data, as a reader may turn line ends into its own.
+ */
 import { createRequire } from 'node:module';
 import { BLOCK_SIZE } from './blocks.ts';
 import { CRLF } from './line-ends.ts';
@@ -34,6 +37,16 @@ export function* quotedPrintable(blocks: Iterable<Buffer>): Generator<Buffer, vo
     rest = Buffer.from(text.subarray(cut));
   }
   if (rest.length > 0) yield encodedLines(rest);
+}
+
+/** Of what is no text: every line end in it is one that only the encoding needs. */
+export function* quotedPrintableData(blocks: Iterable<Buffer>): Generator<Buffer, void, void> {
+  let isFirst = true;
+  for (const block of blocks) {
+    const text = encoder().encode(block).replaceAll('\r', '=0D').replaceAll('\n', '=0A');
+    yield Buffer.from((isFirst ? '' : '=\r\n') + encoder().wrap(text, SOFT), 'latin1');
+    isFirst = false;
+  }
 }
 
 function encodedLines(lines: Buffer): Buffer {

@@ -5,7 +5,7 @@ import { BLOCK_SIZE, blocksOf } from '../../src/emailx/blocks.ts';
 import { DotStuffer } from '../../src/emailx/dot-stuffing.ts';
 import { withCrlf } from '../../src/emailx/line-ends.ts';
 import { type LineFacts, lineFacts } from '../../src/emailx/line-facts.ts';
-import { quotedPrintable } from '../../src/emailx/quoted-printable.ts';
+import { quotedPrintable, quotedPrintableData } from '../../src/emailx/quoted-printable.ts';
 import { MemorySource } from '../../src/emailx/source.ts';
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
@@ -136,6 +136,19 @@ describe('quoted-printable', () => {
       for (const chunks of cuts(latin1(text))) {
         const encoded = joined(quotedPrintable(chunks)).toString('latin1');
         expect(decoded(encoded).toString('latin1')).toBe(text);
+        expect(encoded).toMatch(/^(?:[!-~\t ]{0,76}\r\n)*[!-~\t ]{0,76}$/);
+        expect(encoded).not.toMatch(/[ \t](?:\r\n|$)/);
+      }
+    },
+  );
+
+  it.each(['a \r\n\xe4\r\r\n \n=\t\r', 'x\r\n', '\r\n\r\n', '  \r', '', `${'long '.repeat(40)}\r\n`])(
+    'of data %j has line ends of its own alone, wherever it is cut',
+    (text) => {
+      for (const chunks of cuts(latin1(text))) {
+        const encoded = joined(quotedPrintableData(chunks)).toString('latin1');
+        expect(decoded(encoded).toString('latin1')).toBe(text);
+        expect(encoded.replaceAll('=\r\n', '')).not.toMatch(/[\r\n]/);
         expect(encoded).toMatch(/^(?:[!-~\t ]{0,76}\r\n)*[!-~\t ]{0,76}$/);
         expect(encoded).not.toMatch(/[ \t](?:\r\n|$)/);
       }

@@ -348,6 +348,7 @@ UERG
         { content: Buffer.from('a\n\xe4\r', 'latin1'), name: '2', encoding: 2 },
         { content: 'a\nb\r', name: '3', encoding: 3 },
         { content: Buffer.from('a = \xe4 \n \r\n.\r', 'latin1'), name: '4', encoding: 4 },
+        { content: 'a \r\nb\n', name: '5', encoding: 4, contentType: 'Content-Type: Text/plain' },
       ]),
     },
     rules: { contentDisposition: false },
@@ -390,8 +391,13 @@ a<0a>b<0d>
 Content-Type: application/octet-stream; name="4"
 Content-Transfer-Encoding: quoted-printable
 
-a =3D =E4=20=0A=20
-.=0D
+a =3D =E4=20=0A=20=0D=0A.=0D
+--=_b
+Content-Type: Text/plain; name="5"
+Content-Transfer-Encoding: quoted-printable
+
+a=20
+b=0A
 --=_b--
 `,
   },
