@@ -16,7 +16,7 @@ export function constant(bytes: Buffer): Segment {
 
 /** What a segment is read from when it is sent. */
 export interface Origin {
-  /** Nobody has written over what was there when it was opened. */
+  /** False when what was there has been written over, as far as one can tell. */
   isUnchanged(): boolean;
   /** To be thrown for what has changed. */
   changed(): EmailxError;

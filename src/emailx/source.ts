@@ -1,10 +1,10 @@
 /**
  * Where the octets of a part come from: memory, or a file that is opened when the message is built and stays open until
- * it has been sent. A file counts with the size it had then: what is appended later is not read, and one that has become
- * shorter is an error.
+ * it has been sent. A file counts with the size it had then: what is appended later is not read. One that has become
+ * shorter is an error, and so is one of the same size that was written to since it was first read.
  */
 import { isAscii } from 'node:buffer';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { asBuffer } from '../core/bytes.ts';
 import { reasonOf } from '../core/reason.ts';
@@ -75,8 +75,8 @@ export class FileSource implements Source {
   readonly #fd: number;
   readonly #label: string;
   readonly #failed: Refusal;
-  /** When it was last written to, in ms. */
-  readonly #written: number;
+  /** When it was last written to before it was first read, in ms; null ahead of that. */
+  #written: number | null = null;
   #open = true;
 
   /** @throws EmailxError for a file that is not there, cannot be read, is empty or is not a file */
@@ -101,10 +101,10 @@ export class FileSource implements Source {
     this.#fd = fd;
     this.#label = label;
     this.#failed = purpose.failed;
-    this.#written = stats.mtimeMs;
   }
 
   block(position: number, length: number, scratch: Buffer): Buffer {
+    this.#written ??= this.#state().mtimeMs;
     let filled = 0;
     while (filled < length) {
       const count = this.#read(scratch, filled, length - filled, position + filled);
@@ -116,10 +116,10 @@ export class FileSource implements Source {
     return scratch.length === length ? scratch : scratch.subarray(0, length);
   }
 
-  /** What is written behind its end does not count: a log may grow. */
+  /** A file that has grown is taken for a log, of which the beginning stays: nobody can tell. */
   isUnchanged(): boolean {
-    const { size, mtimeMs } = fstatSync(this.#fd);
-    return mtimeMs === this.#written || size > this.size;
+    const { size, mtimeMs } = this.#state();
+    return mtimeMs === (this.#written ?? mtimeMs) || size > this.size;
   }
 
   changed(): EmailxError {
@@ -132,13 +132,24 @@ export class FileSource implements Source {
     closeSync(this.#fd);
   }
 
+  #state(): Stats {
+    try {
+      return fstatSync(this.#fd);
+    } catch (cause) {
+      throw this.#unreadable(cause);
+    }
+  }
+
   #read(into: Buffer, offset: number, length: number, position: number): number {
     try {
       return readSync(this.#fd, into, offset, length, position);
     } catch (cause) {
-      const reason = `${this.#label} cannot be read to its end: ${reasonOf(cause)}`;
-      throw new EmailxError(this.#failed, reason, { cause });
+      throw this.#unreadable(cause);
     }
+  }
+
+  #unreadable(cause: unknown): EmailxError {
+    return new EmailxError(this.#failed, `${this.#label} cannot be read to its end: ${reasonOf(cause)}`, { cause });
   }
 }
 

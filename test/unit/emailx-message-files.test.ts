@@ -232,8 +232,9 @@ describe('files', () => {
     let sent = 0;
     const send = () => {
       for (const chunk of message.chunks()) {
-        if (sent === 0) writeFileSync(at, contents('b'));
         sent += chunk.length;
+        // Behind the header there is something of the file.
+        if (chunk.length > 1_000 && sent < 2 * BLOCK_SIZE) writeFileSync(at, contents('b'));
       }
     };
     const told = new RegExp(`^${what} '.*' was written to while it was being sent$`);
@@ -247,6 +248,40 @@ describe('files', () => {
     const message = messageOf({ body: { file: at }, header: 'A: 1' });
     truncateSync(at, 0);
     expect(transcript(message)).toBe('A: 1\n\nHello\n');
+  });
+
+  it('of up to a block are so in quoted-printable, too', () => {
+    const at = file('long', `${'a'.repeat(1200)}\n`);
+    utimesSync(at, 1, 1);
+    const message = messageOf({ body: { file: at }, header: 'A: 1' });
+    writeFileSync(at, `${'b'.repeat(1200)}\n`);
+    const sent = transcript(message);
+    expect(sent).toContain('Content-Transfer-Encoding: quoted-printable');
+    expect(sent).toContain('aaa');
+    expect(sent).not.toContain('b'.repeat(60));
+  });
+
+  it('that were written to before they were read are sent as they are then', () => {
+    const at = file('touched', Buffer.alloc(2 * BLOCK_SIZE, 'a'));
+    utimesSync(at, 1, 1);
+    const message = messageOf(attached({ file: at }));
+    writeFileSync(at, Buffer.alloc(2 * BLOCK_SIZE, 'b'));
+    const octets = octetsOf(message).toString('latin1');
+    message.close();
+    expect(octets.length).toBe(message.size);
+    expect(octets).toContain(Buffer.from('b'.repeat(30)).toString('base64'));
+  });
+
+  it('that changed are the ones that are named', () => {
+    const body = file('blamed', `${'a'.repeat(70)}\n`.repeat(3000));
+    const signature = file('signature', 'Ann\n');
+    const message = messageOf({ body: { file: body }, header: 'A: 1', signature: { file: signature } });
+    writeFileSync(body, `${'b'.repeat(6)}\n`.repeat(40_000));
+    expect(refusal(() => octetsOf(message))).toEqual([
+      74,
+      expect.stringMatching(/^the body '.*' was written to while/),
+    ]);
+    message.close();
   });
 
   it('can be sent again, and by two readers in turn', () => {
