@@ -14,6 +14,6 @@ export function readable(text: string): string {
 
 /** In quotes, for a message: one line without control characters, and not endless. */
 export function quoted(text: string): string {
-  const safe = readable(text).replace(/\p{Cc}/gu, '\ufffd');
+  const safe = readable(text).replace(/\p{Cc}/gu, '?');
   return safe.length > LONGEST_SHOWN ? `'${safe.slice(0, LONGEST_SHOWN)}...'` : `'${safe}'`;
 }
