@@ -114,7 +114,7 @@ export const REFUSALS = {
   attachmentEmpty: { status: EMS_BADATT, when: 'an attachment has no contents' },
   badAttachment: {
     status: EMS_BADATT,
-    when: 'the structure is too short for its count, or a type or encoding is none',
+    when: 'the structure is too short for its count, a list of attachments is none, or a type or encoding is none',
   },
   tooManyAttachments: { status: EMS_BADATT, when: 'more than 10 attachments, where `attachmentsPast10` refuses them' },
 

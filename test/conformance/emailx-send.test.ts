@@ -192,6 +192,8 @@ behaviour(
       [{ signature: '/nonexistent/sig.txt' }, EMS_BADSIG, '/nonexistent/sig.txt'],
       [{ attachments: [{ file: '/nonexistent/a.pdf' }] }, EMS_BADATT, '/nonexistent/a.pdf'],
       [{ attachments: [{ file: empty }] }, EMS_BADATT, 'empty.txt'],
+      [{ attachments: [{ file: empty, encoding: 9 }] }, EMS_BADATT, "attachment 1: 'encoding' is one of base64"],
+      [{ attachments: 5 }, EMS_BADATT, 'attachments is the structure ATTACHMENTS'],
       [{ cfgfile: '/nonexistent/emailx.cfg' }, EMS_NOCFG, '/nonexistent/emailx.cfg'],
       [{ cfgfile: file('bad.cfg', 'SERVER mx.example\n') }, EMS_BADCFG, 'line 1'],
     ];
