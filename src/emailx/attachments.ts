@@ -8,7 +8,6 @@ import { CTE_7BIT, CTE_8BIT, CTE_BASE64, CTE_BINARY } from '../../ashell.def.ts'
 import { isVariable, NumberVariable, StringVariable, type Variable } from '../basic/variables.ts';
 import { asBuffer } from '../core/bytes.ts';
 import { trimmed } from '../core/characters.ts';
-import { UsageError } from '../core/errors.ts';
 import { EMAILX_DEFAULTS } from './assumptions.ts';
 import { EmailxError } from './error.ts';
 
@@ -61,15 +60,15 @@ export interface AttachmentRules {
  * The attachments of a call. A structure is read from the variable's address to the end of its array, so that an
  * element or the whole of an array of X may be passed; nothing at all and a null string are no attachments.
  *
- * @throws UsageError for an argument or option that is none of these
- * @throws EmailxError for a structure that contradicts itself
+ * @throws EmailxError for an argument or option that is none of these, and for a structure that contradicts itself
  */
 export function readAttachments(argument: unknown, rules: AttachmentRules = EMAILX_DEFAULTS): Attachment[] {
   if (argument === undefined || argument === null || argument === '') return [];
   if (Array.isArray(argument)) return argument.map((item: unknown, index) => fromOptions(item, index + 1, rules));
   if (argument instanceof Uint8Array) return fromStructure(argument, rules);
   if (isVariable(argument) && isStructure(argument)) return fromStructure(argument.extent, rules);
-  throw new UsageError(
+  throw new EmailxError(
+    'badAttachment',
     "attachments is the structure ATTACHMENTS as X or S, a list of { file, contentType, encoding }, or '' for none",
   );
 }
@@ -121,20 +120,24 @@ const OPTIONS: Readonly<Record<keyof AttachmentOptions, true>> = {
 function fromOptions(item: unknown, number: number, rules: AttachmentRules): Attachment {
   const label = `attachment ${number}`;
   if (typeof item !== 'object' || item === null) {
-    throw new UsageError(`${label} is an object such as { file: 'report.pdf' }, not ${typeof item}`);
+    throw new EmailxError('badAttachment', `${label} is an object such as { file: 'report.pdf' }, not ${typeof item}`);
   }
   const given = new Map<string, unknown>(Object.entries(item));
   for (const name of given.keys()) {
     if (Object.hasOwn(OPTIONS, name)) continue;
-    throw new UsageError(`${label}: '${name}' is unknown; there are ${Object.keys(OPTIONS).join(', ')}`);
+    throw new EmailxError(
+      'badAttachment',
+      `${label}: '${name}' is unknown; there are ${Object.keys(OPTIONS).join(', ')}`,
+    );
   }
   const file = textOption(label, 'file', given.get('file'));
   const content = contentOption(label, given.get('content'));
   const name = textOption(label, 'name', given.get('name'));
   if ((file === '') === (content === null)) {
-    throw new UsageError(`${label} needs either 'file' or 'content'`);
+    throw new EmailxError('badAttachment', `${label} needs either 'file' or 'content'`);
   }
-  if (content !== null && name === '') throw new UsageError(`${label} needs a 'name' beside its content`);
+  if (content !== null && name === '')
+    throw new EmailxError('badAttachment', `${label} needs a 'name' beside its content`);
   return {
     label,
     content: content === null ? { file } : { bytes: content },
@@ -148,14 +151,14 @@ function fromOptions(item: unknown, number: number, rules: AttachmentRules): Att
 function textOption(label: string, option: string, value: unknown): string {
   if (value === undefined) return '';
   if (typeof value === 'string') return trimmed(value);
-  throw new UsageError(`${label}: '${option}' is a string, not ${typeof value}`);
+  throw new EmailxError('badAttachment', `${label}: '${option}' is a string, not ${typeof value}`);
 }
 
 function contentOption(label: string, value: unknown): Uint8Array | null {
   if (value === undefined) return null;
   if (typeof value === 'string') return Buffer.from(value, 'utf8');
   if (value instanceof Uint8Array) return asBuffer(value);
-  throw new UsageError(`${label}: 'content' is a Uint8Array or a string, not ${typeof value}`);
+  throw new EmailxError('badAttachment', `${label}: 'content' is a Uint8Array or a string, not ${typeof value}`);
 }
 
 function encodingOption(label: string, value: unknown, rules: AttachmentRules): TransferEncoding {
@@ -165,7 +168,10 @@ function encodingOption(label: string, value: unknown, rules: AttachmentRules): 
       ? encodingNumbered(value, rules)
       : ENCODINGS.find((name) => typeof value === 'string' && name === value.toLowerCase());
   if (encoding !== null && encoding !== undefined) return encoding;
-  throw new UsageError(`${label}: 'encoding' is one of ${ENCODINGS.join(', ')} or ${numbersOf(rules)}`);
+  throw new EmailxError(
+    'badAttachment',
+    `${label}: 'encoding' is one of ${ENCODINGS.join(', ')} or ${numbersOf(rules)}`,
+  );
 }
 
 function encodingNumbered(number: number, rules: AttachmentRules): TransferEncoding | null {

@@ -72,10 +72,10 @@ export function textPart(text: Text, encodable: boolean, limits: Limits): Part {
 }
 
 function originOf({ body, signature }: Text): Origin {
-  const isSigned = () => signature?.isUnchanged() ?? true;
+  const isSameSignature = () => signature?.isUnchanged() ?? true;
   return {
-    isUnchanged: () => body.isUnchanged() && isSigned(),
-    changed: () => (signature !== null && body.isUnchanged() && !isSigned() ? signature : body).changed(),
+    isUnchanged: () => body.isUnchanged() && isSameSignature(),
+    changed: () => (signature !== null && body.isUnchanged() && !isSameSignature() ? signature : body).changed(),
   };
 }
 

@@ -23,7 +23,7 @@ import { XcallChannel } from '../starttls/xcall-channel.ts';
 import type { Argument, Caller, CallResult, ListArgument, Program, ProgramResult } from '../tcpx/index.ts';
 import { type Envelope, envelopeOf } from './addresses.ts';
 import { numberOf, textOf } from './arguments.ts';
-import { type Attachment, type AttachmentRules, readAttachments } from './attachments.ts';
+import { readAttachments } from './attachments.ts';
 import { type ConfigFile, NO_CONFIG, readConfig } from './config-file.ts';
 import { type ConnectionPlan, connectOp, isPolite } from './connection.ts';
 import { type ConnLock, connLockOp, lockDirectory } from './connlock.ts';
@@ -205,7 +205,7 @@ class EmailxCall {
         header: textOf(this.#args[AT.header]),
         body: contentOf(textOf(this.#args[AT.body])),
         signature: contentOf(settings.signature),
-        attachments: attachmentsOf(this.#args[AT.attachments], assume),
+        attachments: readAttachments(this.#args[AT.attachments], assume),
         joinHeader: (opflags & EMF_HDRCAT) !== 0,
         html: (opflags & EMF_HTMLBODY) !== 0,
         mimeBody: (opflags & EMF_MIMEBODY) !== 0,
@@ -391,15 +391,5 @@ class EmailxCall {
       ...reason,
       text: errmsgOf(error, reason.text, this.#sends ? this.#progress.delivery : null, this.#redactor),
     };
-  }
-}
-
-/** A list that makes no sense is refused as a structure is that makes none. */
-function attachmentsOf(argument: unknown, rules: AttachmentRules): Attachment[] {
-  try {
-    return readAttachments(argument, rules);
-  } catch (cause) {
-    if (cause instanceof UsageError) throw new EmailxError('badAttachment', cause.message, { cause });
-    throw cause;
   }
 }

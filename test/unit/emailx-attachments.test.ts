@@ -189,15 +189,15 @@ describe('the list', () => {
     ['a number', F(1), /^attachments is the structure/],
   ])('%s is a mistake of the program', (_, argument, message) => {
     expect(() => readAttachments(argument)).toThrow(message);
-    expect(refusalIsUsage(argument)).toBe(true);
+    expect(isRefusedWith80(argument)).toBe(true);
   });
 });
 
-const refusalIsUsage = (argument: unknown) => {
+const isRefusedWith80 = (argument: unknown) => {
   try {
     readAttachments(argument);
   } catch (error) {
-    return error instanceof Error && error.name === 'UsageError';
+    return error instanceof EmailxError && error.status === 80;
   }
   return false;
 };
